@@ -1,0 +1,571 @@
+"""The class ``textgenrnn``: the original's interface, thin over the rooms below it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from textgenrnn.config import SamplingConfig, TrainConfig, suggest
+from textgenrnn.errors import ConfigError, NotTrainedError
+
+if TYPE_CHECKING:
+    import os
+
+    from textgenrnn.generation import Decoder, GenerationResult
+    from textgenrnn.network.model import LanguageModel
+    from textgenrnn.text import Corpus
+    from textgenrnn.training.loop import TrainResult
+
+    StrPath = str | os.PathLike[str]
+
+__all__ = ["textgenrnn"]
+
+_DEFAULT_EPOCHS = 50
+# The original's name of a size, our name, and the original's default.
+_SIZES = (
+    ("rnn_size", "hidden_size", 128),
+    ("rnn_layers", "num_layers", 2),
+    ("dim_embeddings", "embedding_size", 100),
+)
+_AUTO_MINUTES = 3.0
+
+
+class textgenrnn:
+    """A text generator: train it on texts, let it write, keep it in one file.
+
+    Args:
+        weights_path: A model file to begin with; ``None``: an untrained model.
+        name: Names the files that are written when no name is given.
+        allow_growth: Accepted for old scripts and ignored; there is no such setting any more.
+
+    Attributes:
+        name: As given.
+        last_training: How the last training went; ``None`` before the first.
+
+    Raises:
+        FileAccessError: If the model file cannot be read.
+        ModelFileError: If it is no model file, or damaged.
+
+    Example:
+        >>> textgen = textgenrnn()                                      # doctest: +SKIP
+        >>> textgen.train_from_file("cities.txt", minutes=1)            # doctest: +SKIP
+        >>> textgen.generate(3, temperature=0.7)                        # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        weights_path: StrPath | None = None,
+        name: str = "textgenrnn",
+        allow_growth: bool | None = None,
+    ) -> None:
+        self.name = name
+        self.last_training: TrainResult | None = None
+        self._model: LanguageModel | None = None
+        self._decoder: Decoder | None = None
+        if weights_path is not None:
+            self.load(weights_path)
+
+    @property
+    def language_model(self) -> LanguageModel:
+        """The model: configuration, parameters and tokenizer, immutable.
+
+        Raises:
+            NotTrainedError: If there is none yet.
+        """
+        if self._model is None:
+            raise NotTrainedError(
+                "there is no model yet: train one first, for example with train_from_file(), or "
+                "load one with textgenrnn('model.safetensors')."
+            )
+        return self._model
+
+    # Training
+
+    def train_on_texts(
+        self,
+        texts: Iterable[str],
+        *,
+        new_model: bool = False,
+        minutes: float | None = None,
+        num_epochs: int | None = None,
+        batch_size: int | None = None,
+        gen_epochs: int = 1,
+        train_size: float | None = None,
+        validation: bool = True,
+        max_gen_length: int = 300,
+        verbose: int = 1,
+        single_text: bool | None = None,
+        size: Literal["auto"] | None = None,
+        rnn_layers: int | None = None,
+        rnn_size: int | None = None,
+        dim_embeddings: int | None = None,
+        max_length: int = 40,
+        max_words: int = 10_000,
+        attention: bool | None = None,
+        learning_rate: float | None = None,
+        dropout: float | None = None,
+        precision: Literal["auto", "fp32", "bf16"] = "auto",
+        threads: int | None = None,
+        patience: int | None = None,
+        seed: int | None = None,
+        output: StrPath | None = None,
+    ) -> None:
+        """Train on texts in memory. Ctrl-C ends the training and keeps the best model so far.
+
+        Args:
+            texts: The documents; blank ones are dropped.
+            new_model: Whether to start anew rather than from the present model.
+            minutes: Time for everything; plans size, batch and schedule, holds out 5 % of 20
+                documents or more, and keeps the model that is best on them.
+            num_epochs: Passes over the texts, 50 by default; not together with ``minutes``.
+            batch_size: Parallel rows; ``None``: planned by the data.
+            gen_epochs: Print samples after every so many epochs; 0: never.
+            train_size: Share of the texts to learn from, in [0.5, 1]; the rest is held out and the
+                best model on it is kept. ``None``: 1 with ``num_epochs``, planned with ``minutes``.
+            validation: Whether to score the texts that ``train_size`` leaves over.
+            max_gen_length: Longest sample, in characters.
+            verbose: 0 prints nothing.
+            single_text: Whether the texts are one long text; ``None``: as the present model, else no.
+            size: ``"auto"`` plans the size of a new model by the data.
+            rnn_layers: LSTM layers of a new model (2).
+            rnn_size: Cells per layer of a new model (128).
+            dim_embeddings: Length of a new model's embedding vectors (100).
+            max_length: Span of the attention in tokens.
+            max_words: Most characters of a new vocabulary.
+            attention: Whether a new model has the attention average; ``None``: planned.
+            learning_rate: Peak rate; ``None``: planned.
+            dropout: Share of the output layer's inputs silenced while training; ``None``: planned.
+            precision: Arithmetic, see :class:`~textgenrnn.config.TrainConfig`.
+            threads: CPU threads; ``None``: as many as help.
+            patience: Stop after so many validations without improvement; ``None``: never.
+            seed: Makes the run repeatable.
+            output: Model file that is written while training goes on and at its end.
+
+        Raises:
+            ConfigError: If a setting is out of range.
+            DataError: If there is no text.
+            FileAccessError: If ``output`` cannot be written; found out before training.
+        """
+        from textgenrnn.text import make_corpus
+
+        started = time.perf_counter()
+        if minutes is not None and num_epochs is not None:
+            raise ConfigError(
+                f"give either `minutes` or `num_epochs`, not both; got minutes={minutes!r} and "
+                f"num_epochs={num_epochs!r}."
+            )
+        if train_size is not None and not 0.5 <= train_size <= 1.0:
+            raise ConfigError(f"`train_size` must be in [0.5, 1], got {train_size!r}.")
+        if minutes is None:
+            num_epochs = _DEFAULT_EPOCHS if num_epochs is None else num_epochs
+            held_out: float | None = 0.0
+        else:
+            held_out = None
+        if train_size is not None:
+            held_out = 1.0 - train_size
+        config = TrainConfig(
+            num_epochs=num_epochs,
+            minutes=minutes,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            dropout=dropout,
+            held_out=held_out,
+            patience=patience,
+            precision=precision,
+            threads=threads,
+            seed=seed,
+        )
+        new = new_model or self._model is None
+        if single_text is None:
+            single_text = self.language_model.config.single_text if not new else False
+        corpus = make_corpus(texts, single_text=single_text)
+        if output is not None:
+            from textgenrnn.storage import check_writable
+
+            check_writable(output)
+        if verbose and not single_text:
+            print(f"{len(corpus.documents):,} texts collected.")
+        model = self._model
+        if new or model is None:
+            given = {"rnn_size": rnn_size, "rnn_layers": rnn_layers, "dim_embeddings": dim_embeddings}
+            model = _new_model(
+                corpus,
+                given,
+                minutes=_AUTO_MINUTES if minutes is None and size == "auto" else minutes,
+                context_length=max_length,
+                attention=attention,
+                max_words=max_words,
+                seed=seed,
+            )
+            if verbose:
+                print(_describe_new_model(model))
+        self._train(
+            model,
+            corpus,
+            config,
+            new=new,
+            gen_epochs=gen_epochs,
+            validation=validation,
+            max_gen_length=max_gen_length,
+            verbose=verbose,
+            output=output,
+            started=started,
+        )
+
+    def _train(
+        self,
+        model: LanguageModel,
+        corpus: Corpus,
+        config: TrainConfig,
+        *,
+        new: bool,
+        gen_epochs: int,
+        validation: bool,
+        max_gen_length: int,
+        verbose: int,
+        output: StrPath | None,
+        started: float,
+    ) -> None:
+        """Run the training and take over its result."""
+        from textgenrnn.training.callbacks import EveryEpochs, SaveBest
+        from textgenrnn.training.data import split_held_out
+        from textgenrnn.training.display import make_display
+        from textgenrnn.training.loop import train
+        from textgenrnn.training.observer import Observer, Observers
+
+        observers: list[Observer] = []
+        samples_by_epoch = bool(verbose and gen_epochs and config.num_epochs)
+        if verbose:
+            sample = None if samples_by_epoch else _short_samples
+            observers.append(make_display(num_epochs=config.num_epochs, sample=sample))
+        if samples_by_epoch:
+            def show_samples(snapshot: LanguageModel) -> None:
+                self._set_model(snapshot)
+                self.generate_samples(max_gen_length=max_gen_length)
+
+            observers.append(EveryEpochs(gen_epochs, show_samples))
+        if output is not None:
+            observers.append(SaveBest(output))
+        documents: Sequence[str] = corpus.documents
+        unscored: list[str] | None = None
+        if not validation and config.held_out:
+            documents, _ = split_held_out(
+                documents, config.held_out, single_text=corpus.single_text, seed=config.seed or 0
+            )
+            unscored = []
+        result = train(
+            model, documents, config, new=new, validation=unscored,
+            observer=Observers(*observers), started=started,
+        )
+        self._set_model(result.model)
+        self.last_training = result
+        if output is not None:
+            self.save(output)
+        if verbose:
+            print(_describe_result(result))
+
+    def train_new_model(self, texts: Iterable[str], **options: Any) -> None:
+        """Train a new model; see :meth:`train_on_texts` for the options."""
+        _check_options("train_new_model", options, self.train_on_texts)
+        self.train_on_texts(texts, **{**options, "new_model": True})
+
+    def train_from_file(
+        self,
+        file_path: StrPath,
+        *,
+        header: bool | None = None,
+        encoding: str | None = None,
+        **options: Any,
+    ) -> None:
+        """Train on a text file with one document per line.
+
+        Args:
+            file_path: The file, or ``-`` for standard input.
+            header: Whether the first line is a title of the column and no document; ``None``: it
+                is one if it stands in a documented list (``title``, ``text``, ``标题`` …).
+            encoding: Of the file; ``None``: found out.
+            options: Those of :meth:`train_on_texts`. With ``single_text=True`` the whole file is
+                one document.
+
+        Raises:
+            FileAccessError: If the file cannot be read.
+            DataError: If it is empty, binary, or not in the given encoding.
+        """
+        from textgenrnn.text import read_corpus
+
+        started = time.perf_counter()
+        _check_options("train_from_file", options, self.train_on_texts)
+        single_text = options.get("single_text")
+        if single_text is None:
+            single_text = self._model is not None and self._model.config.single_text
+        corpus = read_corpus(
+            file_path, single_text=single_text, header=header, encoding=encoding
+        )
+        if options.get("verbose", 1):
+            print(corpus.report.describe())
+        if options.get("minutes") is not None:
+            # The minutes count from this call.
+            spent = (time.perf_counter() - started) / 60
+            options["minutes"] = max(1e-3, options["minutes"] - spent)
+        self.train_on_texts(corpus.documents, **{**options, "single_text": single_text})
+
+    def train_from_largetext_file(
+        self, file_path: StrPath, *, new_model: bool = True, **options: Any
+    ) -> None:
+        """Train on a file that is one long text; options as :meth:`train_from_file`."""
+        self.train_from_file(
+            file_path, **{**options, "new_model": new_model, "single_text": True}
+        )
+
+    # Generation
+
+    def generate(
+        self,
+        n: int = 1,
+        return_as_list: bool = False,
+        prefix: str | None = None,
+        temperature: float | Sequence[float] = 0.5,
+        max_gen_length: int = 300,
+        *,
+        progress: bool = True,
+        **options: Any,
+    ) -> list[str] | None:
+        """Write texts: print them, or return them.
+
+        Args:
+            n: Number of texts.
+            return_as_list: Whether to return the texts instead of printing them.
+            prefix: Every text begins with it.
+            temperature: Higher is more surprising; several values cycle by position.
+            max_gen_length: Most characters of a text, prefix included.
+            progress: Whether a terminal shows a bar while a list is made.
+            options: Those of :meth:`generate_results`.
+
+        Returns:
+            The texts, if ``return_as_list``.
+
+        Raises:
+            NotTrainedError: If there is no model yet.
+            ConfigError: If a setting is out of range.
+        """
+        options |= {"temperature": temperature, "max_gen_length": max_gen_length}
+        if not return_as_list:
+            self.generate_results(
+                n, prefix=prefix, on_result=lambda result: print(f"{result.text}\n"), **options
+            )
+            return None
+        with _progress_bar(n, shown=progress) as advance:
+            results = self.generate_results(n, prefix=prefix, on_result=advance, **options)
+        return [result.text for result in results]
+
+    def generate_results(
+        self,
+        n: int = 1,
+        *,
+        prefix: str | None = None,
+        unique: bool = False,
+        batch_size: int = 64,
+        on_result: Callable[[GenerationResult], None] | None = None,
+        **sampling: Any,
+    ) -> list[GenerationResult]:
+        """Write texts and return each with its tokens and why it ended.
+
+        Args:
+            n: Number of texts.
+            prefix: Every text begins with it.
+            unique: Whether all texts must differ.
+            batch_size: Most texts written at the same time.
+            on_result: Called with each text as soon as it is there, in order.
+            sampling: Fields of :class:`~textgenrnn.config.SamplingConfig`; ``max_gen_length`` and
+                ``min_gen_length`` stand for its ``max_tokens`` and ``min_tokens``.
+
+        Raises:
+            NotTrainedError: If there is no model yet.
+            ConfigError: If a setting is unknown or out of range.
+        """
+        from textgenrnn.generation import generate
+
+        return generate(
+            self._get_decoder(),
+            n,
+            prefix=prefix or "",
+            sampling=_sampling_config(sampling),
+            unique=unique,
+            batch_size=batch_size,
+            on_result=on_result,
+        )
+
+    def stream(self, prefix: str | None = None, **sampling: Any) -> Iterator[str]:
+        """Yield one text in pieces as it is written; settings as :meth:`generate_results`."""
+        from textgenrnn.generation import stream
+
+        return stream(
+            self._get_decoder(), prefix=prefix or "", sampling=_sampling_config(sampling)
+        )
+
+    def generate_samples(
+        self, n: int = 3, temperatures: Sequence[float] = (0.2, 0.5, 1.0), **options: Any
+    ) -> None:
+        """Print n texts at each of several temperatures; options as :meth:`generate`."""
+        for temperature in temperatures:
+            print("#" * 20 + f"\nTemperature: {temperature}\n" + "#" * 20)
+            self.generate(n, temperature=temperature, **options)
+
+    def generate_to_file(self, destination_path: StrPath, **options: Any) -> None:
+        """Write texts into a file, one after the other; options as :meth:`generate`.
+
+        Raises:
+            FileAccessError: If the file cannot be written; an existing one is unchanged then.
+        """
+        from textgenrnn.storage import atomic_write, check_writable
+
+        check_writable(destination_path)
+        texts = self.generate(**{**options, "return_as_list": True})
+        assert texts is not None
+        with atomic_write(destination_path) as file:
+            file.write("".join(f"{text}\n" for text in texts).encode("utf-8", "surrogatepass"))
+
+    # Files
+
+    def save(self, path: StrPath | None = None) -> None:
+        """Write the model into one file.
+
+        Args:
+            path: Where; ``None``: ``{name}.safetensors`` in the current folder.
+
+        Raises:
+            NotTrainedError: If there is no model yet.
+            FileAccessError: If the file cannot be written; an existing one is unchanged then.
+        """
+        from textgenrnn.storage import save_model
+
+        save_model(self.language_model, path if path is not None else f"{self.name}.safetensors")
+
+    def load(self, weights_path: StrPath) -> None:
+        """Replace the model by one from a file: weights, vocabulary and settings together.
+
+        Raises:
+            FileAccessError: If the file cannot be read.
+            ModelFileError: If it is no model file, or damaged.
+        """
+        from textgenrnn.storage import load_model
+
+        self._set_model(load_model(weights_path))
+
+    def reset(self) -> None:
+        """Forget the model, whatever was loaded or trained; the name stays."""
+        self._set_model(None)
+        self.last_training = None
+
+    def _set_model(self, model: LanguageModel | None) -> None:
+        self._model, self._decoder = model, None
+
+    def _get_decoder(self) -> Decoder:
+        if self._decoder is None:
+            from textgenrnn.generation import Decoder
+
+            self._decoder = Decoder(self.language_model)
+        return self._decoder
+
+
+def _new_model(
+    corpus: Corpus,
+    given: dict[str, int | None],
+    *,
+    minutes: float | None,
+    context_length: int,
+    attention: bool | None,
+    max_words: int,
+    seed: int | None,
+) -> LanguageModel:
+    """Make the model to train: sizes as given, else planned if there are minutes, else defaults."""
+    from textgenrnn.training.new_model import make_new_model
+    from textgenrnn.training.plan import plan_size
+
+    size = {ours: default for _, ours, default in _SIZES}
+    if minutes is not None:
+        characters = sum(map(len, corpus.documents))
+        size |= plan_size(characters, minutes)
+    size |= {ours: given[theirs] for theirs, ours, _ in _SIZES if given[theirs] is not None}
+    return make_new_model(
+        corpus.documents,
+        single_text=corpus.single_text,
+        size=size,
+        max_tokens=max_words,
+        seed=seed,
+        context_length=context_length,
+        attention=True if attention is None else attention,
+    )
+
+
+def _describe_new_model(model: LanguageModel) -> str:
+    from textgenrnn.network.parameters import count_parameters
+
+    config = model.config
+    layers = "1 layer" if config.num_layers == 1 else f"{config.num_layers} layers"
+    return (
+        f"Training a new model: {layers} of {config.hidden_size} LSTM cells, "
+        f"{count_parameters(config):,} parameters, {config.vocab_size - 2:,} different characters."
+    )
+
+
+def _describe_result(result: TrainResult) -> str:
+    import math
+
+    endings = {
+        "early stop": "it had stopped getting better on the held-out text",
+        "learned": "it knows the text by heart",
+        "interrupted": "interrupted; the best model so far is kept",
+        "diverged": "the loss was no longer finite; try a lower learning_rate",
+    }
+    parts = [f"Trained for {result.seconds:.0f} s on {result.tokens:,} characters"]
+    if result.held_out_loss is not None:
+        bits = result.held_out_loss / math.log(2)
+        parts.append(f"{bits:.3f} bits per character on held-out text ({result.held_out_loss:.4f} nats)")
+    else:
+        parts.append(f"loss {result.train_loss:.4f}")
+    if result.reason in endings:
+        parts.append(endings[result.reason])
+    return ", ".join(parts) + "."
+
+
+def _short_samples(model: LanguageModel) -> list[str]:
+    """Return a few lines that show what a model writes by now."""
+    from textgenrnn.generation import Decoder, generate
+
+    single_text = model.config.single_text
+    sampling = SamplingConfig(temperature=0.7, max_tokens=200 if single_text else 100)
+    results = generate(Decoder(model), 1 if single_text else 3, sampling=sampling)
+    return [line for result in results for line in result.text.split("\n") if line.strip()]
+
+
+def _sampling_config(values: dict[str, Any]) -> SamplingConfig:
+    """Build the sampling settings, the original's names among them."""
+    names = {"max_gen_length": "max_tokens", "min_gen_length": "min_tokens"}
+    return SamplingConfig.from_dict({names.get(name, name): v for name, v in values.items()})
+
+
+def _check_options(method: str, options: dict[str, Any], *targets: Callable[..., Any]) -> None:
+    """Refuse keyword arguments that no target takes, with the nearest name that one does."""
+    known = {name for target in targets for name in inspect.signature(target).parameters}
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"{method}() has no argument `{name}`{suggest(name, known)}.")
+
+
+@contextmanager
+def _progress_bar(n: int, *, shown: bool) -> Iterator[Callable[[object], None]]:
+    """Show a bar while a list of texts is made, in a terminal only; yields what advances it."""
+    if not shown or n < 2 or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("generating", total=n)
+        yield lambda _: bar.advance(task)

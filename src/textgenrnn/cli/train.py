@@ -1,0 +1,111 @@
+"""``textgenrnn train``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["train"]
+
+_DEFAULT_MINUTES = 3.0
+
+
+def train(
+    file: Annotated[str, typer.Argument(help="Text file, one document a line; - reads standard input.")],
+    *,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time for everything (3 unless --epochs is given).")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the text instead.")] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Model file to write.")
+    ] = Path("model.safetensors"),
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")] = False,
+    single_text: Annotated[
+        bool, typer.Option("--single-text", help="The file is one long text, such as a book.")
+    ] = False,
+    new: Annotated[bool, typer.Option("--new", help="Start from nothing.")] = False,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Model file to go on from.", metavar="MODEL")
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option("--header/--no-header", help="The first line is a title, no document."),
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the file.")] = None,
+    hold_out: Annotated[
+        float | None,
+        typer.Option(help="Share of the text to validate on, in [0, 0.5].", show_default="planned"),
+    ] = None,
+    cells: Annotated[
+        int | None, typer.Option(help="Cells per layer.", show_default="planned")
+    ] = None,
+    layers: Annotated[int | None, typer.Option(help="LSTM layers.", show_default="planned")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Parallel rows.", show_default="planned")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak rate.", show_default="planned")
+    ] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="Dropout in [0, 0.9].", show_default="planned")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads.", show_default="as many as help")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes the run repeatable.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Train a model on a text file and keep it in one file.
+
+    Ctrl-C ends the training early and keeps the best model so far.
+    """
+    from textgenrnn.api import textgenrnn
+    from textgenrnn.cli.common import interrupt_on_sigterm
+    from textgenrnn.errors import ConfigError, FileAccessError
+
+    if new and start is not None:
+        raise ConfigError("--new starts from nothing and --from from a model; give one of them.")
+    if minutes is not None and epochs is not None:
+        raise ConfigError("give either --minutes or --epochs, not both.")
+    if start is not None and (cells is not None or layers is not None):
+        raise ConfigError("--cells and --layers shape a new model; a model given by --from has its own.")
+    if output.exists() and not force:
+        raise FileAccessError(f"`{output}` exists; give --force to replace it, or another --output.")
+    if minutes is None and epochs is None:
+        minutes = _DEFAULT_MINUTES
+    interrupt_on_sigterm()
+    textgen = textgenrnn(start)
+    if start is not None and textgen.language_model.config.single_text:
+        single_text = True
+    textgen.train_from_file(
+        file,
+        header=header,
+        encoding=encoding,
+        new_model=start is None,
+        minutes=minutes,
+        num_epochs=epochs,
+        output=output,
+        single_text=single_text,
+        train_size=None if hold_out is None else 1.0 - hold_out,
+        size="auto",
+        rnn_size=cells,
+        rnn_layers=layers,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        dropout=dropout,
+        threads=threads,
+        seed=seed,
+        patience=10,
+        gen_epochs=0,
+        verbose=0 if quiet else 1,
+    )
+    if not quiet:
+        size_mb = output.stat().st_size / 1e6
+        print(f"Saved {output} ({size_mb:.1f} MB). Try: textgenrnn generate {output}")
+    assert textgen.last_training is not None
+    if textgen.last_training.reason == "interrupted":
+        sys.exit(130)

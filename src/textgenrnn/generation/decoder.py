@@ -1,0 +1,181 @@
+"""A model made ready for fast decoding: one step per token for a batch of rows.
+
+The equations are those of :mod:`textgenrnn.network.forward`; three rewritings make a step cheap:
+
+- sigmoid(x) = (tanh(x / 2) + 1) / 2: with the sigmoid gates' columns halved once, a single tanh
+  serves all four gates of a layer;
+- the embedding is folded into the first layer's input product and into the output layer (one
+  table row per token), as long as the tables stay small enough for the processor's cache;
+- the layers' outputs stand side by side in one buffer, so that [h_{k-1}, h_k] and the output
+  layer's input are views of it, and every product writes into memory that is kept.
+
+Letters: B batch, V vocabulary, E embedding, H hidden, L layers, C = E + L·H, S attention span.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from textgenrnn.config import ModelConfig
+from textgenrnn.network.model import LanguageModel
+from textgenrnn.network.parameters import FloatArray
+
+__all__ = ["Decoder", "DecoderState"]
+
+_FOLDED_BYTES = 8 * 2**20
+"""Largest size of a folded table. Beyond it, fetching rows costs more than the small product."""
+
+
+class DecoderState:
+    """What a batch of rows remembers, and the scratch memory of its steps.
+
+    A state belongs to one caller; the decoder that it comes from is shared. Rows [0, n) are
+    active when a step is given n tokens.
+    """
+
+    def __init__(self, config: ModelConfig, batch_size: int, *, folded: bool) -> None:
+        hidden, layers = config.hidden_size, config.num_layers
+        self.embedding_columns = 0 if folded else config.embedding_size
+        # Kept from step to step: [embedding unless folded, h_1 … h_L] and the cells.
+        self.features = np.zeros((batch_size, self.embedding_columns + layers * hidden), np.float32)
+        self.cells = np.zeros((layers, batch_size, hidden), np.float32)
+        span = config.context_length if config.attention else 0
+        self.context = np.zeros((batch_size, span, config.concat_size), np.float32)
+        self.scores = np.full((batch_size, span), -np.inf, np.float32)
+        self.position = np.zeros(batch_size, np.int64)
+        # Scratch.
+        self.gates = np.empty((batch_size, 4 * hidden), np.float32)
+        self.table_rows = np.empty((batch_size, 4 * hidden), np.float32)
+        self.products = np.empty((batch_size, hidden), np.float32)
+        self.logits = np.empty((batch_size, config.vocab_size), np.float32)
+        self.output_rows = np.empty((batch_size, config.vocab_size), np.float32)
+
+    def assign_row(self, row: int, source: DecoderState, source_row: int) -> None:
+        """Let a row go on where a row of another state (or of this one) stands."""
+        for name in ("features", "context", "scores", "position"):
+            getattr(self, name)[row] = getattr(source, name)[source_row]
+        self.cells[:, row] = source.cells[:, source_row]
+
+
+class Decoder:
+    """A model's parameters, rearranged once for stepping. Immutable and thread-safe.
+
+    Args:
+        model: The model to generate from.
+
+    Example:
+        >>> decoder = Decoder(model)                                    # doctest: +SKIP
+        >>> state = decoder.initial_state(batch_size=1)                 # doctest: +SKIP
+        >>> logits = decoder.step(state, np.array([model.tokenizer.vocabulary.meta_id]))
+        ...                                                             # doctest: +SKIP
+    """
+
+    def __init__(self, model: LanguageModel) -> None:
+        config, parameters = model.config, model.parameters
+        self.config = config
+        self.tokenizer = model.tokenizer
+        hidden, embedding_size = config.hidden_size, config.embedding_size
+        table_columns = max(4 * hidden, config.vocab_size)
+        # The attention reads the embedding itself, so it has to be in the features then.
+        self._folded = (
+            not config.attention and config.vocab_size * table_columns * 4 <= _FOLDED_BYTES
+        )
+        self._embedding = parameters["embedding.weight"]
+        self._matrices: list[FloatArray] = []
+        self._biases: list[FloatArray] = []
+        for layer in range(1, config.num_layers + 1):
+            kernel = parameters[f"rnn_{layer}.kernel"]
+            recurrent = parameters[f"rnn_{layer}.recurrent_kernel"]
+            bias = parameters[f"rnn_{layer}.bias"]
+            if layer == 1 and self._folded:
+                self._input_table = _gates_for_tanh(self._embedding @ kernel + bias)
+                matrix = recurrent
+            else:
+                matrix = np.concatenate([kernel, recurrent])
+            self._matrices.append(_gates_for_tanh(matrix))
+            self._biases.append(_gates_for_tanh(bias))
+        kernel, bias = parameters["output.kernel"], parameters["output.bias"]
+        if self._folded:
+            self._output_table = self._embedding @ kernel[:embedding_size] + bias
+            kernel = kernel[embedding_size:]
+        self._output_kernel = np.ascontiguousarray(kernel)
+        self._output_bias = bias
+        self._attention = parameters["attention.weight"] if config.attention else None
+
+    def initial_state(self, batch_size: int) -> DecoderState:
+        """Return the state of rows that have read nothing yet."""
+        return DecoderState(self.config, batch_size, folded=self._folded)
+
+    def step(self, state: DecoderState, token_ids: npt.NDArray[np.integer]) -> FloatArray:
+        """Read one token per active row.
+
+        Args:
+            state: Changed in place.
+            token_ids: (n,) ids in [0, V); the first n rows of the state are active.
+
+        Returns:
+            Logits (n, V) of the next token: a view of the state's memory, overwritten by the
+            next step; the caller may change it.
+        """
+        n = len(token_ids)
+        hidden = self.config.hidden_size
+        features = state.features[:n]
+        gates, products = state.gates[:n], state.products[:n]
+        first = state.embedding_columns  # where h_1 begins
+        if not self._folded:
+            features[:, :first] = self._embedding[token_ids]
+        for layer, matrix in enumerate(self._matrices):
+            end = first + (layer + 1) * hidden
+            np.dot(features[:, end - matrix.shape[0] : end], matrix, out=gates)
+            if layer == 0 and self._folded:
+                # mode="clip" writes straight into `out`; the ids are in range anyway.
+                gates += self._input_table.take(
+                    token_ids, axis=0, out=state.table_rows[:n], mode="clip"
+                )
+            else:
+                gates += self._biases[layer]
+            np.tanh(gates, out=gates)
+            sigmoids = gates[:, : 3 * hidden]
+            sigmoids *= 0.5
+            sigmoids += 0.5
+            cell = state.cells[layer, :n]
+            cell *= gates[:, hidden : 2 * hidden]  # forget
+            np.multiply(gates[:, :hidden], gates[:, 3 * hidden :], out=products)  # input · candidate
+            cell += products
+            np.tanh(cell, out=products)
+            np.multiply(gates[:, 2 * hidden : 3 * hidden], products, out=features[:, end - hidden : end])
+        logits = state.logits[:n]
+        if self._attention is None:
+            np.dot(features, self._output_kernel, out=logits)
+        else:
+            averages = self._attend(state, n)
+            np.dot(np.concatenate([features, averages], axis=1), self._output_kernel, out=logits)
+        if self._folded:
+            logits += self._output_table.take(
+                token_ids, axis=0, out=state.output_rows[:n], mode="clip"
+            )
+        else:
+            logits += self._output_bias
+        return logits
+
+    def _attend(self, state: DecoderState, n: int) -> FloatArray:
+        """Put the features into each row's ring of the last S and return their average (n, C)."""
+        assert self._attention is not None
+        features, rows = state.features[:n], np.arange(n)
+        slots = state.position[:n] % self.config.context_length
+        state.context[rows, slots] = features
+        state.scores[rows, slots] = features @ self._attention
+        state.position[:n] += 1
+        scores = state.scores[:n]
+        # Empty slots have score -inf, so weight 0.
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        averages: FloatArray = np.matmul(weights[:, None, :], state.context[:n])[:, 0]
+        return averages
+
+
+def _gates_for_tanh(columns: FloatArray) -> FloatArray:
+    """Reorder the last axis from gates i, f, c, o to i, f, o, c and halve the sigmoid gates."""
+    i, f, c, o = np.split(columns, 4, axis=-1)
+    return np.ascontiguousarray(np.concatenate([i * 0.5, f * 0.5, o * 0.5, c], axis=-1))

@@ -1,0 +1,1 @@
+"""What a model is: its parameters, its configuration and its cells, without any engine."""

@@ -1,0 +1,8 @@
+"""Models on disk: one file each, written whole or not at all, read without running any code."""
+
+from __future__ import annotations
+
+from textgenrnn.storage.atomic import atomic_write, check_writable
+from textgenrnn.storage.model_files import load_model, save_model
+
+__all__ = ["atomic_write", "check_writable", "load_model", "save_model"]

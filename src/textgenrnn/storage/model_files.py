@@ -1,0 +1,44 @@
+"""Saving and loading models; a file's format follows from its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textgenrnn.errors import ConfigError
+from textgenrnn.network.model import LanguageModel
+from textgenrnn.storage import safetensors_format
+from textgenrnn.text.files import StrPath
+
+__all__ = ["load_model", "save_model"]
+
+_HDF5_SUFFIXES = {".hdf5", ".h5"}
+
+
+def save_model(model: LanguageModel, path: StrPath, *, half: bool = False) -> None:
+    """Write a model into one file, which then equals the model in memory.
+
+    Args:
+        model: What to save.
+        path: Where; an existing file is replaced in one step.
+        half: Whether to store 16-bit numbers: half the size, at a small loss of precision.
+
+    Raises:
+        FileAccessError: If the file cannot be written; an existing one is unchanged then.
+        ConfigError: If the format is not supported, or the model does not fit into it.
+    """
+    if Path(path).suffix.lower() in _HDF5_SUFFIXES:
+        raise ConfigError(
+            f"cannot save `{path}`: writing Keras HDF5 files is not supported yet; give a name "
+            f"that ends in .safetensors, such as `{Path(path).with_suffix('.safetensors').name}`."
+        )
+    safetensors_format.save_model(model, path, half=half)
+
+
+def load_model(path: StrPath) -> LanguageModel:
+    """Read a model from a file.
+
+    Raises:
+        FileAccessError: If the file cannot be read.
+        ModelFileError: If it is no model of a known format, damaged, or inconsistent.
+    """
+    return safetensors_format.load_model(path)

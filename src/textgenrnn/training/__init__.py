@@ -1,0 +1,1 @@
+"""Training with PyTorch. Nothing outside this room imports torch."""

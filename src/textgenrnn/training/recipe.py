@@ -1,0 +1,66 @@
+"""The recipe: optimiser and schedule. What was tried and measured is in docs/experiments.md."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from textgenrnn.training.modules import RecurrentNetwork
+
+__all__ = ["learning_rate_factor", "make_optimizer", "matrix_arithmetic"]
+
+_WARM_UP = 0.05
+_FINAL_FACTOR = 0.02
+_SMALLEST_BF16 = 192
+"""Below this many cells the roundings to bfloat16 cost more than the products save."""
+
+
+def learning_rate_factor(progress: float) -> float:
+    """Return the share of the peak rate at a point of the run.
+
+    Linear warm-up over the first 5 %, then a cosine down to 2 % (Loshchilov and Hutter, 2017).
+
+    Args:
+        progress: Share of the run that is over, in [0, 1]: by time or by tokens.
+
+    Example:
+        >>> learning_rate_factor(0.05)
+        1.0
+    """
+    if progress < _WARM_UP:
+        # Never 0, so that the very first update of a short run counts.
+        return max(progress / _WARM_UP, 0.02)
+    rest = min(1.0, (progress - _WARM_UP) / (1.0 - _WARM_UP))
+    return _FINAL_FACTOR + (1.0 - _FINAL_FACTOR) * 0.5 * (1.0 + math.cos(math.pi * rest))
+
+
+def make_optimizer(
+    network: RecurrentNetwork, *, learning_rate: float, weight_decay: float
+) -> torch.optim.AdamW:
+    """Return AdamW with decay on the matrices alone: not on embeddings, biases and attention."""
+    decayed, plain = [], []
+    for name, parameter in network.named_parameters():
+        decays = parameter.ndim == 2 and "embedding" not in name
+        (decayed if decays else plain).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.99), fused=True)
+
+
+def matrix_arithmetic(precision: str, hidden_size: int) -> torch.dtype:
+    """Return the number format for the network's products.
+
+    Args:
+        precision: ``fp32``, ``bf16``, or ``auto``: bf16 where this processor multiplies it faster.
+        hidden_size: Cells per layer.
+    """
+    if precision == "bf16":
+        return torch.bfloat16
+    if precision == "auto" and hidden_size >= _SMALLEST_BF16:
+        capabilities = torch.cpu.get_capabilities()
+        if capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"):
+            return torch.bfloat16
+    return torch.float32
