@@ -7,9 +7,12 @@ The equations are those of :mod:`textgenrnn.network.forward`; three rewritings m
 - the embedding is folded into the first layer's input product and into the output layer (one
   table row per token), as long as the tables stay small enough for the processor's cache;
 - the layers' outputs stand side by side in one buffer, so that [h_{k-1}, h_k] and the output
-  layer's input are views of it, and every product writes into memory that is kept.
+  layer's input are views of it, and every product writes into memory that is kept;
+- the output layer is linear, so an attention average of features can be taken after it: one product
+  gives a position's own logits, its contribution to later averages, and its score.
 
-Letters: B batch, V vocabulary, E embedding, H hidden, L layers, C = E + L·H, S attention span.
+Letters: B batch, V vocabulary, E embedding, H hidden, L layers, C = E + L·H, S attention span,
+P = V columns of the output product, or 2V + 1 with attention.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import numpy.typing as npt
 
 from textgenrnn.config import ModelConfig
 from textgenrnn.network.model import LanguageModel
-from textgenrnn.network.parameters import FloatArray
+from textgenrnn.network.parameters import FloatArray, Parameters
 
 __all__ = ["Decoder", "DecoderState"]
 
@@ -41,15 +44,16 @@ class DecoderState:
         self.features = np.zeros((batch_size, self.embedding_columns + layers * hidden), np.float32)
         self.cells = np.zeros((layers, batch_size, hidden), np.float32)
         span = config.context_length if config.attention else 0
-        self.context = np.zeros((batch_size, span, config.concat_size), np.float32)
+        self.context = np.zeros((batch_size, span, config.vocab_size), np.float32)
         self.scores = np.full((batch_size, span), -np.inf, np.float32)
         self.position = np.zeros(batch_size, np.int64)
         # Scratch.
         self.gates = np.empty((batch_size, 4 * hidden), np.float32)
         self.table_rows = np.empty((batch_size, 4 * hidden), np.float32)
         self.products = np.empty((batch_size, hidden), np.float32)
-        self.logits = np.empty((batch_size, config.vocab_size), np.float32)
-        self.output_rows = np.empty((batch_size, config.vocab_size), np.float32)
+        columns = config.vocab_size * (2 if config.attention else 1) + config.attention
+        self.outputs = np.empty((batch_size, columns), np.float32)
+        self.output_rows = np.empty((batch_size, columns), np.float32)
 
     def assign_row(self, row: int, source: DecoderState, source_row: int) -> None:
         """Let a row go on where a row of another state (or of this one) stands."""
@@ -76,11 +80,9 @@ class Decoder:
         self.config = config
         self.tokenizer = model.tokenizer
         hidden, embedding_size = config.hidden_size, config.embedding_size
-        table_columns = max(4 * hidden, config.vocab_size)
-        # The attention reads the embedding itself, so it has to be in the features then.
-        self._folded = (
-            not config.attention and config.vocab_size * table_columns * 4 <= _FOLDED_BYTES
-        )
+        output_kernel, output_bias = _output_product(parameters, config)
+        table_columns = max(4 * hidden, output_kernel.shape[1])
+        self._folded = config.vocab_size * table_columns * 4 <= _FOLDED_BYTES
         self._embedding = parameters["embedding.weight"]
         self._matrices: list[FloatArray] = []
         self._biases: list[FloatArray] = []
@@ -95,13 +97,13 @@ class Decoder:
                 matrix = np.concatenate([kernel, recurrent])
             self._matrices.append(_gates_for_tanh(matrix))
             self._biases.append(_gates_for_tanh(bias))
-        kernel, bias = parameters["output.kernel"], parameters["output.bias"]
         if self._folded:
-            self._output_table = self._embedding @ kernel[:embedding_size] + bias
-            kernel = kernel[embedding_size:]
-        self._output_kernel = np.ascontiguousarray(kernel)
-        self._output_bias = bias
-        self._attention = parameters["attention.weight"] if config.attention else None
+            self._output_table = (
+                self._embedding @ output_kernel[:embedding_size] + output_bias
+            )
+            output_kernel = output_kernel[embedding_size:]
+        self._output_kernel = np.ascontiguousarray(output_kernel)  # (features, P)
+        self._output_bias = output_bias
 
     def initial_state(self, batch_size: int) -> DecoderState:
         """Return the state of rows that have read nothing yet."""
@@ -115,8 +117,8 @@ class Decoder:
             token_ids: (n,) ids in [0, V); the first n rows of the state are active.
 
         Returns:
-            Logits (n, V) of the next token: a view of the state's memory, overwritten by the
-            next step; the caller may change it.
+            Logits (n, V) of the next token: a view of the state's memory, which the next step
+            overwrites and the caller may change.
         """
         n = len(token_ids)
         hidden = self.config.hidden_size
@@ -145,34 +147,48 @@ class Decoder:
             cell += products
             np.tanh(cell, out=products)
             np.multiply(gates[:, 2 * hidden : 3 * hidden], products, out=features[:, end - hidden : end])
-        logits = state.logits[:n]
-        if self._attention is None:
-            np.dot(features, self._output_kernel, out=logits)
-        else:
-            averages = self._attend(state, n)
-            np.dot(np.concatenate([features, averages], axis=1), self._output_kernel, out=logits)
+        outputs = state.outputs[:n]
+        np.dot(features, self._output_kernel, out=outputs)
         if self._folded:
-            logits += self._output_table.take(
+            outputs += self._output_table.take(
                 token_ids, axis=0, out=state.output_rows[:n], mode="clip"
             )
         else:
-            logits += self._output_bias
-        return logits
+            outputs += self._output_bias
+        return self._attend(state, outputs) if self.config.attention else outputs
 
-    def _attend(self, state: DecoderState, n: int) -> FloatArray:
-        """Put the features into each row's ring of the last S and return their average (n, C)."""
-        assert self._attention is not None
-        features, rows = state.features[:n], np.arange(n)
+    def _attend(self, state: DecoderState, outputs: FloatArray) -> FloatArray:
+        """Add the average over each row's last S contributions to its own logits, (n, V)."""
+        n, size = len(outputs), self.config.vocab_size
+        rows = np.arange(n)
         slots = state.position[:n] % self.config.context_length
-        state.context[rows, slots] = features
-        state.scores[rows, slots] = features @ self._attention
+        state.context[rows, slots] = outputs[:, size : 2 * size]
+        state.scores[rows, slots] = outputs[:, -1]
         state.position[:n] += 1
         scores = state.scores[:n]
         # Empty slots have score -inf, so weight 0.
         weights = np.exp(scores - scores.max(axis=1, keepdims=True))
         weights /= weights.sum(axis=1, keepdims=True)
-        averages: FloatArray = np.matmul(weights[:, None, :], state.context[:n])[:, 0]
-        return averages
+        logits = outputs[:, :size]
+        logits += np.matmul(weights[:, None, :], state.context[:n])[:, 0]
+        return logits
+
+
+def _output_product(
+    parameters: Parameters, config: ModelConfig
+) -> tuple[FloatArray, FloatArray]:
+    """Return the kernel (C, P) and bias (P,) of everything that a position's features give.
+
+    With attention the columns are: the position's own logits, what it adds to the logits of
+    positions that attend to it, and its score.
+    """
+    kernel, bias = parameters["output.kernel"], parameters["output.bias"]
+    if not config.attention:
+        return kernel, bias
+    own, attended = np.split(kernel, 2)
+    score = parameters["attention.weight"][:, None]
+    columns = np.concatenate([own, attended, score], axis=1)
+    return columns, np.concatenate([bias, np.zeros(len(bias) + 1, np.float32)])
 
 
 def _gates_for_tanh(columns: FloatArray) -> FloatArray:
