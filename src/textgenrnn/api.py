@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from textgenrnn.config import SamplingConfig, TrainConfig, suggest
+from textgenrnn.config import SamplingConfig, TrainConfig, reworded, suggest
 from textgenrnn.errors import ConfigError, NotTrainedError
 
 if TYPE_CHECKING:
-    import os
-
     from textgenrnn.generation import Decoder, GenerationResult
     from textgenrnn.network.model import LanguageModel
     from textgenrnn.text import Corpus
@@ -25,13 +25,25 @@ if TYPE_CHECKING:
 __all__ = ["textgenrnn"]
 
 _DEFAULT_EPOCHS = 50
-# The original's name of a size, our name, and the original's default.
-_SIZES = (
-    ("rnn_size", "hidden_size", 128),
-    ("rnn_layers", "num_layers", 2),
-    ("dim_embeddings", "embedding_size", 100),
-)
+_DEFAULT_SIZES = {"rnn_size": 128, "rnn_layers": 2, "dim_embeddings": 100, "max_length": 40}
 _AUTO_MINUTES = 3.0
+# The original's names, and ours.
+_MODEL_NAMES = {
+    "rnn_size": "hidden_size",
+    "rnn_layers": "num_layers",
+    "dim_embeddings": "embedding_size",
+    "max_length": "context_length",
+}
+_SAMPLING_NAMES = {"max_gen_length": "max_tokens", "min_gen_length": "min_tokens"}
+
+
+@dataclass(frozen=True)
+class _TextFile:
+    """A file whose texts are read when everything else has been checked."""
+
+    path: StrPath
+    header: bool | None
+    encoding: str | None
 
 
 class textgenrnn:
@@ -87,7 +99,7 @@ class textgenrnn:
 
     def train_on_texts(
         self,
-        texts: Iterable[str],
+        texts: Iterable[str] | _TextFile,
         *,
         new_model: bool = False,
         minutes: float | None = None,
@@ -103,7 +115,7 @@ class textgenrnn:
         rnn_layers: int | None = None,
         rnn_size: int | None = None,
         dim_embeddings: int | None = None,
-        max_length: int = 40,
+        max_length: int | None = None,
         max_words: int = 10_000,
         attention: bool | None = None,
         learning_rate: float | None = None,
@@ -129,12 +141,13 @@ class textgenrnn:
             validation: Whether to score the texts that ``train_size`` leaves over.
             max_gen_length: Longest sample, in characters.
             verbose: 0 prints nothing.
-            single_text: Whether the texts are one long text; ``None``: as the present model, else no.
+            single_text: Whether the texts are one long text; ``None``: as the present model
+                learned, else no.
             size: ``"auto"`` plans the size of a new model by the data.
             rnn_layers: LSTM layers of a new model (2).
             rnn_size: Cells per layer of a new model (128).
             dim_embeddings: Length of a new model's embedding vectors (100).
-            max_length: Span of the attention in tokens.
+            max_length: Span of a new model's attention in tokens (40).
             max_words: Most characters of a new vocabulary.
             attention: Whether a new model has the attention average; ``None``: planned.
             learning_rate: Peak rate; ``None``: planned.
@@ -150,69 +163,56 @@ class textgenrnn:
             DataError: If there is no text.
             FileAccessError: If ``output`` cannot be written; found out before training.
         """
-        from textgenrnn.text import make_corpus
+        from textgenrnn.storage import check_savable
 
         started = time.perf_counter()
-        if minutes is not None and num_epochs is not None:
-            raise ConfigError(
-                f"give either `minutes` or `num_epochs`, not both; got minutes={minutes!r} and "
-                f"num_epochs={num_epochs!r}."
-            )
-        if train_size is not None and not 0.5 <= train_size <= 1.0:
-            raise ConfigError(f"`train_size` must be in [0.5, 1], got {train_size!r}.")
-        if minutes is None:
-            num_epochs = _DEFAULT_EPOCHS if num_epochs is None else num_epochs
-            held_out: float | None = 0.0
-        else:
-            held_out = None
-        if train_size is not None:
-            held_out = 1.0 - train_size
-        config = TrainConfig(
-            num_epochs=num_epochs,
+        config = _train_config(
+            train_size,
             minutes=minutes,
+            num_epochs=num_epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
             dropout=dropout,
-            held_out=held_out,
             patience=patience,
             precision=precision,
             threads=threads,
             seed=seed,
         )
-        new = new_model or self._model is None
-        if single_text is None:
-            single_text = self.language_model.config.single_text if not new else False
-        corpus = make_corpus(texts, single_text=single_text)
+        _sampling_config({"max_gen_length": max_gen_length})
+        _check_count("gen_epochs", gen_epochs, 0)
+        _check_count("max_words", max_words, 1)
         if output is not None:
-            from textgenrnn.storage import check_writable
-
-            check_writable(output)
-        if verbose and not single_text:
-            print(f"{len(corpus.documents):,} texts collected.")
-        model = self._model
-        if new or model is None:
-            given = {"rnn_size": rnn_size, "rnn_layers": rnn_layers, "dim_embeddings": dim_embeddings}
+            check_savable(output)
+        model = None if new_model else self._model
+        new = model is None
+        if model is not None and model.config.single_text:
+            if single_text is False:
+                raise ConfigError(
+                    "the present model learned one long text and cannot learn separate ones; pass "
+                    "new_model=True to start anew, or single_text=True."
+                )
+            single_text = True
+        corpus = _read(texts, single_text=bool(single_text), output=output)
+        if model is None:
+            sizes = {"rnn_size": rnn_size, "rnn_layers": rnn_layers}
             model = _new_model(
                 corpus,
-                given,
+                {**sizes, "dim_embeddings": dim_embeddings, "max_length": max_length},
                 minutes=_AUTO_MINUTES if minutes is None and size == "auto" else minutes,
-                context_length=max_length,
                 attention=attention,
                 max_words=max_words,
                 seed=seed,
             )
-            if verbose:
-                print(_describe_new_model(model))
         self._train(
             model,
             corpus,
             config,
             new=new,
-            gen_epochs=gen_epochs,
             validation=validation,
-            max_gen_length=max_gen_length,
-            verbose=verbose,
             output=output,
+            show=bool(verbose),
+            gen_epochs=gen_epochs,
+            max_gen_length=max_gen_length,
             started=started,
         )
 
@@ -222,55 +222,27 @@ class textgenrnn:
         corpus: Corpus,
         config: TrainConfig,
         *,
-        new: bool,
-        gen_epochs: int,
-        validation: bool,
         max_gen_length: int,
-        verbose: int,
-        output: StrPath | None,
-        started: float,
+        **options: Any,
     ) -> None:
         """Run the training and take over its result."""
-        from textgenrnn.training.callbacks import EveryEpochs, SaveBest
-        from textgenrnn.training.data import split_held_out
-        from textgenrnn.training.display import make_display
-        from textgenrnn.training.loop import train
-        from textgenrnn.training.observer import Observer, Observers
+        from textgenrnn.training.session import run_session
 
-        observers: list[Observer] = []
-        samples_by_epoch = bool(verbose and gen_epochs and config.num_epochs)
-        if verbose:
-            sample = None if samples_by_epoch else _short_samples
-            observers.append(make_display(num_epochs=config.num_epochs, sample=sample))
-        if samples_by_epoch:
-            def show_samples(snapshot: LanguageModel) -> None:
-                self._set_model(snapshot)
-                self.generate_samples(max_gen_length=max_gen_length)
+        def show_samples(snapshot: LanguageModel) -> None:
+            # Of another instance: this one keeps its model until there is a better one.
+            sampler = textgenrnn(name=self.name)
+            sampler._set_model(snapshot)
+            sampler.generate_samples(max_gen_length=max_gen_length)
 
-            observers.append(EveryEpochs(gen_epochs, show_samples))
-        if output is not None:
-            observers.append(SaveBest(output))
-        documents: Sequence[str] = corpus.documents
-        unscored: list[str] | None = None
-        if not validation and config.held_out:
-            documents, _ = split_held_out(
-                documents, config.held_out, single_text=corpus.single_text, seed=config.seed or 0
-            )
-            unscored = []
-        result = train(
-            model, documents, config, new=new, validation=unscored,
-            observer=Observers(*observers), started=started,
-        )
-        self._set_model(result.model)
-        self.last_training = result
-        if output is not None:
-            self.save(output)
-        if verbose:
-            print(_describe_result(result))
+        def take(result: TrainResult) -> None:
+            self._set_model(result.model)
+            self.last_training = result
+
+        run_session(model, corpus, config, take=take, show_samples=show_samples, **options)
 
     def train_new_model(self, texts: Iterable[str], **options: Any) -> None:
         """Train a new model; see :meth:`train_on_texts` for the options."""
-        _check_options("train_new_model", options, self.train_on_texts)
+        _check_options(options, self.train_on_texts)
         self.train_on_texts(texts, **{**options, "new_model": True})
 
     def train_from_file(
@@ -292,34 +264,18 @@ class textgenrnn:
                 one document.
 
         Raises:
+            ConfigError: If an option is unknown or out of range.
             FileAccessError: If the file cannot be read.
             DataError: If it is empty, binary, or not in the given encoding.
         """
-        from textgenrnn.text import read_corpus
-
-        started = time.perf_counter()
-        _check_options("train_from_file", options, self.train_on_texts)
-        single_text = options.get("single_text")
-        if single_text is None:
-            single_text = self._model is not None and self._model.config.single_text
-        corpus = read_corpus(
-            file_path, single_text=single_text, header=header, encoding=encoding
-        )
-        if options.get("verbose", 1):
-            print(corpus.report.describe())
-        if options.get("minutes") is not None:
-            # The minutes count from this call.
-            spent = (time.perf_counter() - started) / 60
-            options["minutes"] = max(1e-3, options["minutes"] - spent)
-        self.train_on_texts(corpus.documents, **{**options, "single_text": single_text})
+        _check_options(options, self.train_from_file, self.train_on_texts)
+        self.train_on_texts(_TextFile(file_path, header, encoding), **options)
 
     def train_from_largetext_file(
         self, file_path: StrPath, *, new_model: bool = True, **options: Any
     ) -> None:
         """Train on a file that is one long text; options as :meth:`train_from_file`."""
-        self.train_from_file(
-            file_path, **{**options, "new_model": new_model, "single_text": True}
-        )
+        self.train_from_file(file_path, **{**options, "new_model": new_model, "single_text": True})
 
     # Generation
 
@@ -389,6 +345,7 @@ class textgenrnn:
         """
         from textgenrnn.generation import generate
 
+        _check_options(sampling, self.generate_results, SamplingConfig)
         return generate(
             self._get_decoder(),
             n,
@@ -403,9 +360,8 @@ class textgenrnn:
         """Yield one text in pieces as it is written; settings as :meth:`generate_results`."""
         from textgenrnn.generation import stream
 
-        return stream(
-            self._get_decoder(), prefix=prefix or "", sampling=_sampling_config(sampling)
-        )
+        _check_options(sampling, self.stream, SamplingConfig)
+        return stream(self._get_decoder(), prefix=prefix or "", sampling=_sampling_config(sampling))
 
     def generate_samples(
         self, n: int = 3, temperatures: Sequence[float] = (0.2, 0.5, 1.0), **options: Any
@@ -472,12 +428,42 @@ class textgenrnn:
         return self._decoder
 
 
+def _train_config(train_size: float | None, **settings: Any) -> TrainConfig:
+    """Build the settings of a training: the original's epochs, or what fits the minutes."""
+    if train_size is not None and not (
+        isinstance(train_size, (int, float)) and 0.5 <= train_size <= 1.0
+    ):
+        raise ConfigError(
+            f"`train_size` must be in [0.5, 1], got {train_size!r}; it is the share of the texts "
+            "to learn from."
+        )
+    timed = settings["minutes"] is not None
+    if not timed and settings["num_epochs"] is None:
+        settings["num_epochs"] = _DEFAULT_EPOCHS
+    held_out = None if timed else 0.0
+    if train_size is not None:
+        held_out = 1.0 - train_size
+    return TrainConfig.from_dict({**settings, "held_out": held_out})
+
+
+def _read(texts: Iterable[str] | _TextFile, *, single_text: bool, output: StrPath | None) -> Corpus:
+    """Return the documents of a list or a file, which must not be the output too."""
+    from textgenrnn.text import make_corpus, read_corpus
+
+    if not isinstance(texts, _TextFile):
+        return make_corpus(texts, single_text=single_text)
+    if output is not None and os.path.realpath(output) == os.path.realpath(texts.path):
+        raise ConfigError(f"`{output}` is the text to learn; give another file as the output.")
+    return read_corpus(
+        texts.path, single_text=single_text, header=texts.header, encoding=texts.encoding
+    )
+
+
 def _new_model(
     corpus: Corpus,
     given: dict[str, int | None],
     *,
     minutes: float | None,
-    context_length: int,
     attention: bool | None,
     max_words: int,
     seed: int | None,
@@ -486,75 +472,41 @@ def _new_model(
     from textgenrnn.training.new_model import make_new_model
     from textgenrnn.training.plan import plan_size
 
-    size = {ours: default for _, ours, default in _SIZES}
+    size: dict[str, Any] = {_MODEL_NAMES[name]: v for name, v in _DEFAULT_SIZES.items()}
+    size["attention"] = True
     if minutes is not None:
-        characters = sum(map(len, corpus.documents))
-        size |= plan_size(characters, minutes)
-    size |= {ours: given[theirs] for theirs, ours, _ in _SIZES if given[theirs] is not None}
-    return make_new_model(
-        corpus.documents,
-        single_text=corpus.single_text,
-        size=size,
-        max_tokens=max_words,
-        seed=seed,
-        context_length=context_length,
-        attention=True if attention is None else attention,
-    )
+        size |= plan_size(sum(map(len, corpus.documents)), minutes)
+    size |= {_MODEL_NAMES[name]: value for name, value in given.items() if value is not None}
+    with reworded({f"`{ours}`": f"`{theirs}`" for theirs, ours in _MODEL_NAMES.items()}):
+        return make_new_model(
+            corpus.documents,
+            single_text=corpus.single_text,
+            size=size if attention is None else {**size, "attention": attention},
+            max_tokens=max_words,
+            seed=seed,
+        )
 
 
-def _describe_new_model(model: LanguageModel) -> str:
-    from textgenrnn.network.parameters import count_parameters
-
-    config = model.config
-    layers = "1 layer" if config.num_layers == 1 else f"{config.num_layers} layers"
-    return (
-        f"Training a new model: {layers} of {config.hidden_size} LSTM cells, "
-        f"{count_parameters(config):,} parameters, {config.vocab_size - 2:,} different characters."
-    )
+def _sampling_config(values: Mapping[str, Any]) -> SamplingConfig:
+    """Build the sampling settings from the names that our methods have for them."""
+    with reworded({f"`{ours}`": f"`{theirs}`" for theirs, ours in _SAMPLING_NAMES.items()}):
+        return SamplingConfig.from_dict({_SAMPLING_NAMES.get(k, k): v for k, v in values.items()})
 
 
-def _describe_result(result: TrainResult) -> str:
-    import math
-
-    endings = {
-        "early stop": "it had stopped getting better on the held-out text",
-        "learned": "it knows the text by heart",
-        "interrupted": "interrupted; the best model so far is kept",
-        "diverged": "the loss was no longer finite; try a lower learning_rate",
-    }
-    parts = [f"Trained for {result.seconds:.0f} s on {result.tokens:,} characters"]
-    if result.held_out_loss is not None:
-        bits = result.held_out_loss / math.log(2)
-        parts.append(f"{bits:.3f} bits per character on held-out text ({result.held_out_loss:.4f} nats)")
-    else:
-        parts.append(f"loss {result.train_loss:.4f}")
-    if result.reason in endings:
-        parts.append(endings[result.reason])
-    return ", ".join(parts) + "."
+def _check_count(name: str, value: object, minimum: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+        raise ConfigError(f"`{name}` must be a whole number of at least {minimum}, got {value!r}.")
 
 
-def _short_samples(model: LanguageModel) -> list[str]:
-    """Return a few lines that show what a model writes by now."""
-    from textgenrnn.generation import Decoder, generate
-
-    single_text = model.config.single_text
-    sampling = SamplingConfig(temperature=0.7, max_tokens=200 if single_text else 100)
-    results = generate(Decoder(model), 1 if single_text else 3, sampling=sampling)
-    return [line for result in results for line in result.text.split("\n") if line.strip()]
-
-
-def _sampling_config(values: dict[str, Any]) -> SamplingConfig:
-    """Build the sampling settings, the original's names among them."""
-    names = {"max_gen_length": "max_tokens", "min_gen_length": "min_tokens"}
-    return SamplingConfig.from_dict({names.get(name, name): v for name, v in values.items()})
-
-
-def _check_options(method: str, options: dict[str, Any], *targets: Callable[..., Any]) -> None:
+def _check_options(options: dict[str, Any], *targets: Callable[..., Any]) -> None:
     """Refuse keyword arguments that no target takes, with the nearest name that one does."""
     known = {name for target in targets for name in inspect.signature(target).parameters}
+    # Those of the sampling go by the original's names.
+    known |= {theirs for theirs, ours in _SAMPLING_NAMES.items() if ours in known}
+    known -= {"texts", "options", "sampling", *_SAMPLING_NAMES.values()}
     for name in options:
         if name not in known:
-            raise ConfigError(f"{method}() has no argument `{name}`{suggest(name, known)}.")
+            raise ConfigError(f"there is no argument `{name}`{suggest(name, known)}.")
 
 
 @contextmanager

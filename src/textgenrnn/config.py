@@ -10,16 +10,17 @@ import dataclasses
 import difflib
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from textgenrnn.errors import ConfigError
 
-__all__ = ["ModelConfig", "SamplingConfig", "TrainConfig", "suggest"]
+__all__ = ["ModelConfig", "SamplingConfig", "TrainConfig", "reworded", "suggest"]
 
-Form = Literal["recurrent"]
-Level = Literal["char"]
+Form = Literal["recurrent", "windowed"]
+Level = Literal["char", "word"]
 Precision = Literal["auto", "fp32", "bf16"]
 
 
@@ -32,6 +33,26 @@ def suggest(given: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(given, list(known), n=1)
     return f" (did you mean `{near[0]}`?)" if near else ""
+
+
+@contextmanager
+def reworded(words: Mapping[str, str]) -> Iterator[None]:
+    """Let the errors of a block speak of settings by the names that the caller knows.
+
+    Args:
+        words: What stands in our messages, and what to say instead.
+
+    Example:
+        >>> with reworded({"`max_tokens`": "--max-length"}):            # doctest: +SKIP
+        ...     SamplingConfig(max_tokens=0)
+    """
+    try:
+        yield
+    except ConfigError as error:
+        message = str(error)
+        for ours, theirs in words.items():
+            message = message.replace(ours, theirs)
+        raise ConfigError(message) from error
 
 
 def _is_number(value: object) -> bool:
@@ -150,34 +171,63 @@ class ModelConfig(_Config):
     num_layers: int = 2
     """L: stacked LSTM layers; every layer's output also reaches the output layer directly."""
     attention: bool = False
-    """Whether the output layer also sees a causal attention average of the last positions."""
+    """Whether the output layer also sees a causal attention average of the last positions; always
+    on in the windowed form, whose output layer sees nothing but the window's average."""
+    attention_heads: int = 1
+    """Number of such averages, each with weights of its own; read only with ``attention``."""
     context_length: int = 40
-    """Span of the attention in tokens, and a hint for training; the state is never cut."""
+    """Recurrent: span of the attention in tokens, and a hint for training; the state is never cut.
+    Windowed: length of the window."""
     single_text: bool = False
     """Whether the model learned one long text; then ``<s>`` only starts it and never ends it."""
     level: Level = "char"
     """What a token is."""
     form: Form = "recurrent"
-    """How positions depend on each other: ``recurrent`` carries its state from token to token."""
+    """How positions depend on each other: ``recurrent`` carries its state from token to token;
+    ``windowed``, the original's form, predicts from the last tokens alone, from zero state."""
+    bidirectional: bool = False
+    """Whether each layer also reads backwards, with as many cells again; windowed form only."""
 
     def __post_init__(self) -> None:
         _require_int("vocab_size", self.vocab_size, 2)
-        for name in ("embedding_size", "hidden_size", "num_layers", "context_length"):
+        for name in ("embedding_size", "hidden_size", "num_layers", "attention_heads", "context_length"):
             _require_int(name, getattr(self, name), 1)
-        for name in ("attention", "single_text"):
+        for name in ("attention", "single_text", "bidirectional"):
             _require_bool(name, getattr(self, name))
-        _require_choice("level", self.level, ("char",))
-        _require_choice("form", self.form, ("recurrent",))
+        _require_choice("level", self.level, get_args(Level))
+        _require_choice("form", self.form, get_args(Form))
+        if self.form == "recurrent" and self.bidirectional:
+            raise ConfigError(
+                "`bidirectional` must be False in the recurrent form, got True: a state that is "
+                "carried on cannot read backwards; pass form='windowed'."
+            )
+        if self.form == "windowed" and not self.attention:
+            raise ConfigError(
+                "`attention` must be True in the windowed form, got False: its output layer sees "
+                "the attention average alone; pass attention=True, or form='recurrent'."
+            )
+        if self.form == "windowed" and self.attention_heads != 1:
+            raise ConfigError(
+                "`attention_heads` must be 1 in the windowed form, got "
+                f"{self.attention_heads!r}; leave it out, or pass form='recurrent'."
+            )
+
+    @property
+    def layer_outputs(self) -> int:
+        """Length of a layer's output: H, or 2 H if it reads in both directions."""
+        return self.hidden_size * (2 if self.bidirectional else 1)
 
     @property
     def concat_size(self) -> int:
-        """Length of ``rnn_concat``: the embedding and every layer's output, side by side."""
-        return self.embedding_size + self.num_layers * self.hidden_size
+        """C, length of ``rnn_concat``: the embedding and every layer's output, side by side."""
+        return self.embedding_size + self.num_layers * self.layer_outputs
 
     @property
     def output_inputs(self) -> int:
         """Number of inputs of the output layer."""
-        return self.concat_size * (2 if self.attention else 1)
+        if self.form == "windowed":
+            return self.concat_size
+        return self.concat_size * (1 + self.attention_heads if self.attention else 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,10 +22,18 @@ def test_names_and_shapes() -> None:
         "rnn_2.kernel": (8, 32),
         "rnn_2.recurrent_kernel": (8, 32),
         "rnn_2.bias": (32,),
-        "attention.weight": (21,),
+        "attention.weight": (1, 21),
+        "attention.position": (1, 40),
         "output.kernel": (42, 11),
         "output.bias": (11,),
     }
+
+
+def test_each_head_adds_inputs_to_the_output_layer() -> None:
+    shapes = parameter_shapes(CONFIG.replace(attention_heads=3, context_length=7))
+    assert shapes["attention.weight"] == (3, 21)
+    assert shapes["attention.position"] == (3, 7)
+    assert shapes["output.kernel"] == (84, 11)
 
 
 def test_without_attention_the_output_layer_has_half_the_inputs() -> None:
@@ -58,6 +66,7 @@ def test_first_values() -> None:
         np.testing.assert_allclose(gate @ gate.T, np.eye(32), atol=1e-5)
     assert np.abs(parameters["rnn_1.kernel"]).max() <= np.sqrt(6 / (5 + 32))
     assert not parameters["attention.weight"].any()
+    np.testing.assert_allclose(parameters["attention.position"][0, :3], [0, -0.5, -1])
     assert not parameters["output.bias"].any()
 
 

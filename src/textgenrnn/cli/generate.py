@@ -15,15 +15,32 @@ if TYPE_CHECKING:
 
 __all__ = ["generate"]
 
+# What errors call a setting, and what it is called here.
+_OPTION_NAMES = {
+    "`n`": "-n",
+    "`temperature`": "--temperature",
+    "`max_gen_length`": "--max-length",
+    "`min_gen_length`": "--min-length",
+    "`top_k`": "--top-k",
+    "`top_p`": "--top-p",
+    "`min_p`": "--min-p",
+    "`repetition_penalty`": "--repetition-penalty",
+    "`stop`": "--stop",
+    "`banned`": "--ban",
+    "`seed`": "--seed",
+    "pass None to turn it off": "leave it out to turn it off",
+}
+
 
 def generate(
-    model: Annotated[Path, typer.Argument(help="Model file.")],
+    model: Annotated[Path, typer.Argument(help="Model file.", metavar="MODEL")],
     *,
-    n: Annotated[int, typer.Option("-n", "--number", help="Number of texts.", min=1)] = 10,
+    n: Annotated[int, typer.Option("-n", "--number", help="Number of texts.")] = 10,
     temperature: Annotated[
         str,
         typer.Option(
-            "--temperature", "-t",
+            "--temperature",
+            "-t",
             help="Higher is more surprising, 0 always takes the likeliest; several values, "
             "separated by commas, take turns.",
         ),
@@ -55,18 +72,18 @@ def generate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file instead.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Replace an existing output.")
+    ] = False,
 ) -> None:
     """Write texts with a model."""
     from textgenrnn.api import textgenrnn
-    from textgenrnn.errors import FileAccessError
+    from textgenrnn.cli.common import refuse_existing
+    from textgenrnn.config import reworded
     from textgenrnn.storage import atomic_write, check_writable
 
     if output is not None:
-        if output.exists() and not force:
-            raise FileAccessError(
-                f"`{output}` exists; give --force to replace it, or another --output."
-            )
+        refuse_existing(output, force=force)
         check_writable(output)
     textgen = textgenrnn(model)
 
@@ -84,7 +101,7 @@ def generate(
         if output is None:
             print(render(result), flush=True)
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), reworded(_OPTION_NAMES):
         warnings.showwarning = _print_warning
         results = textgen.generate_results(
             n,
@@ -104,7 +121,8 @@ def generate(
         )
     if output is not None:
         with atomic_write(output) as file:
-            file.write("".join(render(result) + "\n" for result in results).encode())
+            lines = "".join(render(result) + "\n" for result in results)
+            file.write(lines.encode(errors="backslashreplace"))
 
 
 def _parse_temperatures(text: str) -> float | list[float]:

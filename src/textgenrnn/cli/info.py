@@ -13,11 +13,11 @@ __all__ = ["info"]
 
 
 def info(
-    model: Annotated[Path, typer.Argument(help="Model file.")],
+    model: Annotated[Path, typer.Argument(help="Model file.", metavar="MODEL")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
 ) -> None:
-    """Show what a model file holds: its shape, its characters, how it was trained."""
+    """Show what a model file holds and how it was trained."""
     from textgenrnn.network.parameters import count_parameters
     from textgenrnn.storage import load_model
     from textgenrnn.tokenizers import META_TOKEN
@@ -39,8 +39,11 @@ def info(
     layers = "1 layer" if config.num_layers == 1 else f"{config.num_layers} layers"
     rows = [
         ("file", f"{model} ({model.stat().st_size / 1e6:.1f} MB)"),
-        ("network", f"{config.form}, {layers} of {config.hidden_size} LSTM cells"
-         + (f", attention over {config.context_length}" if config.attention else "")),
+        (
+            "network",
+            f"{config.form}, {layers} of {config.hidden_size} LSTM cells"
+            + (f", attention over {config.context_length}" if config.attention else ""),
+        ),
         ("parameters", f"{count_parameters(config):,}"),
         ("learned", "one long text" if config.single_text else "a collection of texts"),
         ("characters", f"{len(characters):,}: {_printable(characters)}"),
@@ -48,8 +51,11 @@ def info(
     if "tokens_seen" in training:
         passes = training["tokens_seen"] / max(1, training["targets"])
         rows.append(
-            ("training", f"{training['documents']:,} documents, {training['targets']:,} characters, "
-             f"{passes:.1f} passes in {training['seconds']:.0f} s")
+            (
+                "training",
+                f"{training['documents']:,} documents, {training['targets']:,} characters, "
+                f"{passes:.1f} passes in {training['seconds']:.0f} s",
+            )
         )
         if training.get("held_out_loss") is not None:
             bits = training["held_out_loss"] / math.log(2)

@@ -11,19 +11,40 @@ import typer
 __all__ = ["train"]
 
 _DEFAULT_MINUTES = 3.0
+# What errors call a setting, and what it is called here.
+_OPTION_NAMES = {
+    "`minutes`": "--minutes",
+    "`num_epochs`": "--epochs",
+    "`encoding`": "--encoding",
+    "`rnn_size`": "--cells",
+    "`rnn_layers`": "--layers",
+    "`batch_size`": "--batch-size",
+    "`learning_rate`": "--learning-rate",
+    "`dropout`": "--dropout",
+    "`threads`": "--threads",
+    "`seed`": "--seed",
+}
 
 
 def train(
-    file: Annotated[str, typer.Argument(help="Text file, one document a line; - reads standard input.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="Text file, one document a line; - reads standard input.", metavar="FILE"
+        ),
+    ],
     *,
     minutes: Annotated[
-        float | None, typer.Option(help="Time for everything (3 unless --epochs is given).")
+        float | None,
+        typer.Option(help="Time for everything, in minutes (3 unless --epochs is given)."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the text instead.")] = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Model file to write.")
-    ] = Path("model.safetensors"),
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")] = Path(
+        "model.safetensors"
+    ),
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Replace an existing output.")
+    ] = False,
     single_text: Annotated[
         bool, typer.Option("--single-text", help="The file is one long text, such as a book.")
     ] = False,
@@ -64,48 +85,55 @@ def train(
     Ctrl-C ends the training early and keeps the best model so far.
     """
     from textgenrnn.api import textgenrnn
-    from textgenrnn.cli.common import interrupt_on_sigterm
-    from textgenrnn.errors import ConfigError, FileAccessError
+    from textgenrnn.cli.common import interrupt_on_sigterm, refuse_existing
+    from textgenrnn.config import reworded
+    from textgenrnn.errors import ConfigError
 
     if new and start is not None:
         raise ConfigError("--new starts from nothing and --from from a model; give one of them.")
     if minutes is not None and epochs is not None:
         raise ConfigError("give either --minutes or --epochs, not both.")
     if start is not None and (cells is not None or layers is not None):
-        raise ConfigError("--cells and --layers shape a new model; a model given by --from has its own.")
-    if output.exists() and not force:
-        raise FileAccessError(f"`{output}` exists; give --force to replace it, or another --output.")
+        raise ConfigError(
+            "--cells and --layers shape a new model; a model given by --from has its own."
+        )
+    if hold_out is not None and not 0.0 <= hold_out <= 0.5:
+        raise ConfigError(f"--hold-out must be in [0, 0.5], got {hold_out}.")
+    refuse_existing(output, force=force)
     if minutes is None and epochs is None:
         minutes = _DEFAULT_MINUTES
     interrupt_on_sigterm()
-    textgen = textgenrnn(start)
-    if start is not None and textgen.language_model.config.single_text:
-        single_text = True
-    textgen.train_from_file(
-        file,
-        header=header,
-        encoding=encoding,
-        new_model=start is None,
-        minutes=minutes,
-        num_epochs=epochs,
-        output=output,
-        single_text=single_text,
-        train_size=None if hold_out is None else 1.0 - hold_out,
-        size="auto",
-        rnn_size=cells,
-        rnn_layers=layers,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        dropout=dropout,
-        threads=threads,
-        seed=seed,
-        patience=10,
-        gen_epochs=0,
-        verbose=0 if quiet else 1,
-    )
+    try:
+        textgen = textgenrnn(start)
+        with reworded(_OPTION_NAMES):
+            textgen.train_from_file(
+                file,
+                header=header,
+                encoding=encoding,
+                new_model=start is None,
+                minutes=minutes,
+                num_epochs=epochs,
+                output=output,
+                single_text=single_text or None,
+                train_size=None if hold_out is None else 1.0 - hold_out,
+                size="auto",
+                rnn_size=cells,
+                rnn_layers=layers,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                dropout=dropout,
+                threads=threads,
+                seed=seed,
+                patience=10,
+                gen_epochs=0,
+                verbose=0 if quiet else 1,
+            )
+    except KeyboardInterrupt:
+        print("textgenrnn: interrupted before anything was learned", file=sys.stderr)
+        raise typer.Exit(130) from None
     if not quiet:
         size_mb = output.stat().st_size / 1e6
         print(f"Saved {output} ({size_mb:.1f} MB). Try: textgenrnn generate {output}")
     assert textgen.last_training is not None
     if textgen.last_training.reason == "interrupted":
-        sys.exit(130)
+        raise typer.Exit(130)

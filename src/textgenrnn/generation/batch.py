@@ -7,15 +7,17 @@ of the batch nor the order in which rows end changes a text beyond float roundin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from textgenrnn.config import SamplingConfig
-from textgenrnn.errors import NotTrainedError
+from textgenrnn.errors import ModelFileError, NotTrainedError
 from textgenrnn.generation.decoder import Decoder, DecoderState
 from textgenrnn.generation.result import FinishReason, GenerationResult
 from textgenrnn.generation.sampling import draw, filter_logits
+from textgenrnn.generation.strings import Bans, completes_any, cut_at_first
 from textgenrnn.network.parameters import FloatArray
 from textgenrnn.tokenizers import PADDING_ID
 
@@ -23,6 +25,8 @@ __all__ = ["Batch", "Request"]
 
 _DRAWN_AHEAD = 256
 """Random numbers that a row draws at a time."""
+_FIRST_CAPACITY = 512
+"""Tokens after the prefix that rows have room for at first; it doubles when they need more."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +69,23 @@ class Batch:
         self._prefix_ids = decoder.tokenizer.encode(prefix)
         self._entropy = entropy
         self._temperatures = np.array(sampling.temperatures, np.float32)
-        # A string may begin in the prefix, but counts only where it ends after it.
+        self._prefix_is_all = len(self._prefix_ids) >= sampling.max_tokens
+        # How many of a row's last characters are watched for strings.
         self._watched = max((len(s) for s in (*sampling.stop, *sampling.banned)), default=0)
+        self._pieces: list[str] = []  # text of each token id, if any is watched
+        if self._watched:
+            vocab_size = decoder.config.vocab_size
+            self._pieces = [self._tokenizer.decode([token]) for token in range(vocab_size)]
+        self._bans = Bans(sampling.banned, self._pieces) if sampling.banned else None
         self._start, self._start_logits = self._read_prefix()
-        self._limit = max(sampling.max_tokens, len(self._prefix_ids))
         # Rows [0, len(self.requests)) are active.
         self.requests: list[Request] = []
         self._state = decoder.initial_state(batch_size)
         self._logits = np.empty((batch_size, decoder.config.vocab_size), np.float32)
-        self._tokens = np.zeros((batch_size, self._limit), np.int32)
-        self._tokens[:, : len(self._prefix_ids)] = self._prefix_ids
+        self._longest = len(self._prefix_ids)  # no active row has more tokens
+        capacity = self._longest + min(sampling.max_tokens, _FIRST_CAPACITY)
+        self._tokens = np.zeros((batch_size, capacity), np.int32)
+        self._tokens[:, : self._longest] = self._prefix_ids
         self._lengths = np.zeros(batch_size, np.int64)
         self._uniforms = np.empty((batch_size, _DRAWN_AHEAD))
         self._cursors = np.zeros(batch_size, np.int64)
@@ -94,67 +105,79 @@ class Batch:
         self._logits[row] = self._start_logits
         self._lengths[row] = len(self._prefix_ids)
         self._cursors[row] = _DRAWN_AHEAD
-        sequence = np.random.SeedSequence((self._entropy, request.index, request.attempt))
+        sequence = np.random.SeedSequence(self._entropy, spawn_key=(request.index, request.attempt))
         self._generators.append(np.random.Generator(np.random.PCG64(sequence)))
         self._tails.append(self._prefix[-self._watched :] if self._watched else "")
 
     def step(self) -> list[tuple[Request, GenerationResult]]:
-        """Advance every active row by one token; return the texts that ended, freeing their rows.
+        """Advance every active row by one token.
+
+        Returns:
+            The texts that ended, in the order of their rows, which are free again.
+
+        Raises:
+            ModelFileError: If a text ended whose probabilities were no numbers.
         """
-        ended: dict[int, FinishReason] = {}
-        for row in np.flatnonzero(self._lengths[: len(self.requests)] >= self._sampling.max_tokens):
-            ended[int(row)] = "length"
-        finished = self._release(ended)
         n = len(self.requests)
         if not n:
-            return finished
-        logits = self._masked_logits(n)
-        tokens, dead = self._draw(logits)
-        ended = dict.fromkeys(dead, "banned")
-        for row in np.flatnonzero(tokens == self._meta_id):
-            ended.setdefault(int(row), "end")
-        rows = np.arange(n)
-        going = np.ones(n, bool)
-        going[list(ended)] = False
-        self._tokens[rows[going], self._lengths[:n][going]] = tokens[going]
-        self._lengths[:n] += going
+            return []
+        if self._prefix_is_all:
+            return self._release(dict.fromkeys(range(n), "length"))
+        logits, dead = self._masked_logits(n)
+        tokens = self._draw(logits)
+        going = tokens != self._meta_id
+        ended: dict[int, FinishReason] = dict.fromkeys(np.flatnonzero(~going).tolist(), "end")
+        ended.update(dict.fromkeys(dead, "banned"))
+        self._append(tokens, going)
         if self._watched:
-            for row in map(int, rows[going]):
-                piece = self._tokenizer.decode(tokens[row : row + 1])
-                if _completes_any(self._sampling.stop, self._tails[row], piece):
+            for row in np.flatnonzero(going).tolist():
+                tail, piece = self._tails[row], self._pieces[tokens[row]]
+                if completes_any(self._sampling.stop, tail, piece):
                     ended[row] = "stop"
-                self._tails[row] = (self._tails[row] + piece)[-self._watched :]
-        for row in np.flatnonzero(self._lengths[:n] >= self._sampling.max_tokens):
-            ended.setdefault(int(row), "length")
+                self._tails[row] = (tail + piece)[-self._watched :]
+        for row in np.flatnonzero(self._lengths[:n] >= self._sampling.max_tokens).tolist():
+            ended.setdefault(row, "length")
         # Ended rows read their token too: cheaper than leaving them out of the product.
         if len(ended) < n:
             self._logits[:n] = self._decoder.step(self._state, tokens)
-        return finished + self._release(ended)
+        return self._release(ended)
 
     def generated_ids(self, row: int) -> npt.NDArray[np.int32]:
         """Return the ids after the prefix that an active row has so far (a view)."""
         return self._tokens[row, len(self._prefix_ids) : self._lengths[row]]
 
     def _read_prefix(self) -> tuple[DecoderState, FloatArray]:
-        """Return the state and logits (V,) after ``<s>`` and the prefix; every text starts there."""
+        """Return the state and logits (V,) after ``<s>`` and the prefix, where texts start."""
         state = self._decoder.initial_state(1)
         logits = self._decoder.step(state, np.array([self._meta_id]))
-        for token in self._prefix_ids:
-            logits = self._decoder.step(state, np.array([token]))
+        if not self._prefix_is_all:
+            for token in self._prefix_ids:
+                logits = self._decoder.step(state, np.array([token]))
         return state, logits[0].copy()
 
-    def _masked_logits(self, n: int) -> FloatArray:
-        """Return logits (n, V) without padding, and without ``<s>`` where a text may not end."""
+    def _masked_logits(self, n: int) -> tuple[FloatArray, list[int]]:
+        """Return logits (n, V) without what must not come, and the rows in which nothing may.
+
+        Padding never comes, ``<s>`` not where a text may not end, nor any token that completes a
+        banned string. Rows in which nothing may come are left ``<s>``.
+        """
         logits = self._logits[:n]
         logits[:, PADDING_ID] = -np.inf
         if self._decoder.config.single_text:
             logits[:, self._meta_id] = -np.inf
         elif self._sampling.min_tokens:
             logits[self._lengths[:n] < self._sampling.min_tokens, self._meta_id] = -np.inf
-        return logits
+        if self._bans is None:
+            return logits, []
+        for row, tail in enumerate(self._tails):
+            for token_ids in self._bans.after(tail):
+                logits[row, token_ids] = -np.inf
+        dead: list[int] = np.flatnonzero(np.isneginf(logits.max(axis=1))).tolist()
+        logits[dead, self._meta_id] = 0
+        return logits, dead
 
-    def _draw(self, logits: FloatArray) -> tuple[npt.NDArray[np.int64], list[int]]:
-        """Return a token per row, and the rows in which every token is banned."""
+    def _draw(self, logits: FloatArray) -> npt.NDArray[np.int64]:
+        """Return a token per row (n,)."""
         n = len(logits)
         lengths = self._lengths[:n]
         # Position counts `<s>`: the first token after it has the first temperature.
@@ -167,50 +190,29 @@ class Batch:
             window = self._sampling.repetition_window
             recent = [self._tokens[r, max(0, m - window) : m] for r, m in enumerate(lengths)]
         filtered = filter_logits(logits, self._sampling, temperature, recent)
-        tokens = draw(filtered, self._next_uniforms(np.arange(n)))
-        dead = []
-        if self._sampling.banned:
-            for row in range(n):
-                if not self._redraw_while_banned(row, tokens, logits[row : row + 1], temperature):
-                    dead.append(row)
-        return tokens, dead
+        return draw(filtered, self._next_uniforms(n))
 
-    def _redraw_while_banned(
-        self,
-        row: int,
-        tokens: npt.NDArray[np.int64],
-        logits: FloatArray,
-        temperature: float | FloatArray,
-    ) -> bool:
-        """Ban the drawn token and draw again while it completes a banned string.
-
-        Equal to banning all such tokens beforehand, without trying the whole vocabulary.
-
-        Returns:
-            False if no token is left.
-        """
-        if isinstance(temperature, np.ndarray) and temperature.ndim:
-            temperature = temperature[row : row + 1]
-        allowed = logits.copy()
-        recent = [self._tokens[row, : self._lengths[row]][-self._sampling.repetition_window :]]
-        while _completes_any(
-            self._sampling.banned, self._tails[row], self._tokenizer.decode(tokens[row : row + 1])
-        ):
-            allowed[0, tokens[row]] = -np.inf
-            if np.isneginf(allowed).all():
-                return False
-            filtered = filter_logits(allowed, self._sampling, temperature, recent)
-            tokens[row] = draw(filtered, self._next_uniforms(np.array([row])))[0]
-        return True
-
-    def _next_uniforms(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Return each row's next random number."""
-        for row in rows[self._cursors[rows] == _DRAWN_AHEAD]:
+    def _next_uniforms(self, n: int) -> npt.NDArray[np.float64]:
+        """Return the next random number of each of the first n rows."""
+        cursors = self._cursors[:n]
+        for row in np.flatnonzero(cursors == _DRAWN_AHEAD):
             self._generators[row].random(out=self._uniforms[row])
-            self._cursors[row] = 0
-        uniforms: npt.NDArray[np.float64] = self._uniforms[rows, self._cursors[rows]]
-        self._cursors[rows] += 1
+            cursors[row] = 0
+        uniforms: npt.NDArray[np.float64] = self._uniforms[np.arange(n), cursors]
+        cursors += 1
         return uniforms
+
+    def _append(self, tokens: npt.NDArray[np.int64], going: npt.NDArray[np.bool_]) -> None:
+        """Store the tokens (n,) of the rows that go on, (n,)."""
+        lengths = self._lengths[: len(tokens)]
+        if self._longest == self._tokens.shape[1]:
+            self._longest = int(lengths.max())  # the bound; its row may have ended since
+            if self._longest == self._tokens.shape[1]:
+                self._tokens = np.concatenate([self._tokens, np.zeros_like(self._tokens)], axis=1)
+        self._longest += 1
+        rows = np.flatnonzero(going)
+        self._tokens[rows, lengths[rows]] = tokens[rows]
+        lengths += going
 
     def _release(self, ended: dict[int, FinishReason]) -> list[tuple[Request, GenerationResult]]:
         """Take out the rows that ended; the last active rows move into their places."""
@@ -220,35 +222,28 @@ class Batch:
             last = len(self.requests) - 1
             if row != last:
                 self._state.assign_row(row, self._state, last)
-                for rows in (
-                    self._logits, self._tokens, self._lengths, self._uniforms, self._cursors
-                ):
-                    rows[row] = rows[last]
-            for items in (self.requests, self._generators, self._tails):
+                for values in (self._logits, self._lengths, self._uniforms, self._cursors):
+                    values[row] = values[last]
+                self._tokens[row, : self._lengths[row]] = self._tokens[last, : self._lengths[row]]
+            kept: tuple[list[Any], ...] = (self.requests, self._generators, self._tails)
+            for items in kept:
                 items[row] = items[last]
                 items.pop()
         return finished[::-1]
 
     def _result(self, row: int, reason: FinishReason) -> GenerationResult:
-        text = self._prefix + self._tokenizer.decode(self.generated_ids(row))
+        generated = self.generated_ids(row)
+        if not generated.all():
+            # Draws can pick padding only where no probability is a number.
+            raise ModelFileError(
+                "the model's predictions are not numbers: its weights are so large that sums "
+                "overflow, because the file is damaged or its training diverged; use another copy "
+                "or train again with a lower learning rate."
+            )
+        text = self._prefix + self._tokenizer.decode(generated)
         if reason == "stop":
-            text = _cut_at_stop(text, self._sampling, len(self._prefix))
+            text = cut_at_first(
+                self._sampling.stop, text, len(self._prefix), keep=self._sampling.keep_stop
+            )
         ids = tuple(self._tokens[row, : self._lengths[row]].tolist())
         return GenerationResult(text, self._prefix, ids, reason)
-
-
-def _completes_any(strings: tuple[str, ...], tail: str, piece: str) -> bool:
-    """Whether one of the strings stands in ``tail + piece`` and ends within the piece."""
-    text = tail + piece
-    return any(text.find(s, max(0, len(tail) - len(s) + 1)) >= 0 for s in strings)
-
-
-def _cut_at_stop(text: str, sampling: SamplingConfig, prefix_length: int) -> str:
-    """Cut at the first stop string that ends after the prefix, which is kept whatever happens."""
-    found = [
-        (start, len(stop))
-        for stop in sampling.stop
-        if (start := text.find(stop, max(0, prefix_length - len(stop) + 1))) >= 0
-    ]
-    start, length = min(found)
-    return text[: start + length] if sampling.keep_stop else text[: max(start, prefix_length)]

@@ -1,6 +1,6 @@
 """A model made ready for fast decoding: one step per token for a batch of rows.
 
-The equations are those of :mod:`textgenrnn.network.forward`; three rewritings make a step cheap:
+The equations are those of :mod:`textgenrnn.network.forward`; four rewritings make a step cheap:
 
 - sigmoid(x) = (tanh(x / 2) + 1) / 2: with the sigmoid gates' columns halved once, a single tanh
   serves all four gates of a layer;
@@ -11,8 +11,8 @@ The equations are those of :mod:`textgenrnn.network.forward`; three rewritings m
 - the output layer is linear, so an attention average of features can be taken after it: one product
   gives a position's own logits, its contribution to later averages, and its score.
 
-Letters: B batch, V vocabulary, E embedding, H hidden, L layers, C = E + L·H, S attention span,
-P = V columns of the output product, or 2V + 1 with attention.
+Letters: B batch, V vocabulary, E embedding, H hidden, L layers, C = E + L·H, A attention heads,
+S attention span, P = V columns of the output product, or V + A·V + A with attention.
 """
 
 from __future__ import annotations
@@ -43,15 +43,16 @@ class DecoderState:
         # Kept from step to step: [embedding unless folded, h_1 … h_L] and the cells.
         self.features = np.zeros((batch_size, self.embedding_columns + layers * hidden), np.float32)
         self.cells = np.zeros((layers, batch_size, hidden), np.float32)
-        span = config.context_length if config.attention else 0
-        self.context = np.zeros((batch_size, span, config.vocab_size), np.float32)
-        self.scores = np.full((batch_size, span), -np.inf, np.float32)
+        heads = config.attention_heads if config.attention else 0
+        span = config.context_length
+        self.context = np.zeros((batch_size, heads, span, config.vocab_size), np.float32)
+        self.scores = np.full((batch_size, heads, span), -np.inf, np.float32)
         self.position = np.zeros(batch_size, np.int64)
         # Scratch.
         self.gates = np.empty((batch_size, 4 * hidden), np.float32)
         self.table_rows = np.empty((batch_size, 4 * hidden), np.float32)
         self.products = np.empty((batch_size, hidden), np.float32)
-        columns = config.vocab_size * (2 if config.attention else 1) + config.attention
+        columns = config.vocab_size * (1 + heads) + heads
         self.outputs = np.empty((batch_size, columns), np.float32)
         self.output_rows = np.empty((batch_size, columns), np.float32)
 
@@ -98,12 +99,12 @@ class Decoder:
             self._matrices.append(_gates_for_tanh(matrix))
             self._biases.append(_gates_for_tanh(bias))
         if self._folded:
-            self._output_table = (
-                self._embedding @ output_kernel[:embedding_size] + output_bias
-            )
+            self._output_table = self._embedding @ output_kernel[:embedding_size] + output_bias
             output_kernel = output_kernel[embedding_size:]
         self._output_kernel = np.ascontiguousarray(output_kernel)  # (features, P)
         self._output_bias = output_bias
+        if config.attention:
+            self._scores_by_slot = _scores_by_slot(parameters["attention.position"])
 
     def initial_state(self, batch_size: int) -> DecoderState:
         """Return the state of rows that have read nothing yet."""
@@ -143,10 +144,11 @@ class Decoder:
             sigmoids += 0.5
             cell = state.cells[layer, :n]
             cell *= gates[:, hidden : 2 * hidden]  # forget
-            np.multiply(gates[:, :hidden], gates[:, 3 * hidden :], out=products)  # input · candidate
+            np.multiply(gates[:, :hidden], gates[:, 3 * hidden :], out=products)  # input · new
             cell += products
             np.tanh(cell, out=products)
-            np.multiply(gates[:, 2 * hidden : 3 * hidden], products, out=features[:, end - hidden : end])
+            output = features[:, end - hidden : end]
+            np.multiply(gates[:, 2 * hidden : 3 * hidden], products, out=output)
         outputs = state.outputs[:n]
         np.dot(features, self._output_kernel, out=outputs)
         if self._folded:
@@ -158,37 +160,50 @@ class Decoder:
         return self._attend(state, outputs) if self.config.attention else outputs
 
     def _attend(self, state: DecoderState, outputs: FloatArray) -> FloatArray:
-        """Add the average over each row's last S contributions to its own logits, (n, V)."""
-        n, size = len(outputs), self.config.vocab_size
+        """Add each row's averages over its last S contributions to its own logits, (n, V)."""
+        n, size, heads = len(outputs), self.config.vocab_size, self.config.attention_heads
         rows = np.arange(n)
         slots = state.position[:n] % self.config.context_length
-        state.context[rows, slots] = outputs[:, size : 2 * size]
-        state.scores[rows, slots] = outputs[:, -1]
+        state.context[rows, :, slots] = outputs[:, size : (1 + heads) * size].reshape(
+            n, heads, size
+        )
+        state.scores[rows, :, slots] = outputs[:, (1 + heads) * size :]
         state.position[:n] += 1
-        scores = state.scores[:n]
         # Empty slots have score -inf, so weight 0.
-        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-        weights /= weights.sum(axis=1, keepdims=True)
+        weights = state.scores[:n] + self._scores_by_slot[slots]  # (n, A, S)
+        weights -= weights.max(axis=2, keepdims=True)
+        np.exp(weights, out=weights)
+        weights /= weights.sum(axis=2, keepdims=True)
         logits = outputs[:, :size]
-        logits += np.matmul(weights[:, None, :], state.context[:n])[:, 0]
+        # One product sums over slots and heads.
+        logits += np.matmul(weights.reshape(n, 1, -1), state.context[:n].reshape(n, -1, size))[:, 0]
         return logits
 
 
-def _output_product(
-    parameters: Parameters, config: ModelConfig
-) -> tuple[FloatArray, FloatArray]:
+def _scores_by_slot(position: FloatArray) -> FloatArray:
+    """Return what distance adds to the scores of all slots, (S, A, S), by the newest one's slot.
+
+    Args:
+        position: (A, S) by distance.
+    """
+    slots = np.arange(position.shape[1])
+    distance = (slots[:, None] - slots) % len(slots)  # (newest, slot)
+    return np.ascontiguousarray(position[:, distance].transpose(1, 0, 2))
+
+
+def _output_product(parameters: Parameters, config: ModelConfig) -> tuple[FloatArray, FloatArray]:
     """Return the kernel (C, P) and bias (P,) of everything that a position's features give.
 
-    With attention the columns are: the position's own logits, what it adds to the logits of
-    positions that attend to it, and its score.
+    With attention the columns are: the position's own logits; for each head what it adds to the
+    logits of positions that attend to it; for each head its score.
     """
     kernel, bias = parameters["output.kernel"], parameters["output.bias"]
     if not config.attention:
         return kernel, bias
-    own, attended = np.split(kernel, 2)
-    score = parameters["attention.weight"][:, None]
-    columns = np.concatenate([own, attended, score], axis=1)
-    return columns, np.concatenate([bias, np.zeros(len(bias) + 1, np.float32)])
+    kernels = np.split(kernel, 1 + config.attention_heads)
+    columns = np.concatenate([*kernels, parameters["attention.weight"].T], axis=1)
+    without_bias = np.zeros(columns.shape[1] - len(bias), np.float32)
+    return columns, np.concatenate([bias, without_bias])
 
 
 def _gates_for_tanh(columns: FloatArray) -> FloatArray:

@@ -39,7 +39,8 @@ def generate(
         sampling: How to draw and when to stop; ``None``: the defaults.
         unique: Whether the texts must all differ; a repeated one is drawn again.
         batch_size: Most texts that advance together; it does not change them.
-        on_result: Called with each text as soon as it is final, in order.
+        on_result: Called with each text as soon as it is final, in order. What it raises ends the
+            call.
 
     Returns:
         The n texts in order; fewer if ``unique`` and the model has not enough different ones.
@@ -50,19 +51,19 @@ def generate(
     Raises:
         ConfigError: If ``n`` or ``batch_size`` is no positive whole number.
         NotTrainedError: If the model has learned nothing yet.
+        ModelFileError: If the model's predictions are no numbers.
 
     Example:
         >>> results = generate(Decoder(model), 3, prefix="The")         # doctest: +SKIP
         >>> [result.text for result in results]                         # doctest: +SKIP
     """
     for name, value in (("n", n), ("batch_size", batch_size)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not is_whole or value < 1:
             raise ConfigError(f"`{name}` must be a whole number of at least 1, got {value!r}.")
     sampling = sampling or SamplingConfig()
     entropy = sampling.seed if sampling.seed is not None else fresh_entropy()
-    batch = Batch(
-        decoder, sampling, prefix=prefix, batch_size=min(n, batch_size), entropy=entropy
-    )
+    batch = Batch(decoder, sampling, prefix=prefix, batch_size=min(n, batch_size), entropy=entropy)
     queue = deque(Request(index) for index in range(n))
     waiting: dict[int, tuple[Request, GenerationResult]] = {}  # ended before an earlier text did
     final: list[GenerationResult] = []
@@ -96,6 +97,7 @@ def generate(
 
 
 def fresh_entropy() -> int:
+    """Return 128 random bits from the operating system, for calls without a seed."""
     entropy = np.random.SeedSequence().entropy
     assert isinstance(entropy, int)
     return entropy

@@ -1,7 +1,9 @@
 """From logits to the next token: pure functions over arrays that know no model.
 
-Logits are (B, V) float32; a filter returns logits in which a removed token has -inf. The order of
-the filters is fixed here and documented in :class:`~textgenrnn.config.SamplingConfig`.
+Logits are (B, V) float32, B rows over a vocabulary of V; a filter returns logits in which a
+removed token has -inf, and never changes its argument. Every row needs at least one finite value;
+the likeliest token survives all filters. Their order is fixed in :func:`filter_logits` and
+documented in :class:`~textgenrnn.config.SamplingConfig`.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ __all__ = [
     "softmax",
 ]
 
-_COLDEST = 1e-6
-"""Stands for temperature 0: in float32, nothing but the likeliest token survives it."""
+_COLDEST = 1e-20
+"""Stands for temperature 0: far below any difference of float32 logits, so that nothing but the
+likeliest token survives, and far enough above 0 that no quotient overflows."""
 
 
 def softmax(logits: FloatArray) -> FloatArray:
@@ -41,7 +44,8 @@ def apply_temperature(logits: FloatArray, temperature: float | FloatArray) -> Fl
 
     Args:
         logits: (B, V).
-        temperature: One for all rows, or (B, 1). 0 leaves only the likeliest token.
+        temperature: One for all rows, or (B, 1). 0 leaves only the likeliest token (or tokens, if
+            several are exactly equal).
 
     Returns:
         (B, V), shifted so that each row's largest value is 0.
@@ -61,8 +65,11 @@ def penalise_repetition(
         recent: For each row the ids that count as recent.
         penalty: At least 1; 1 changes nothing.
 
+    Returns:
+        (B, V).
+
     Source:
-        Keskar et al. (2019), CTRL, section 4.1.
+        Keskar et al. (2019), CTRL, section 4.1, which divides whatever the sign.
     """
     result = logits.copy()
     for row, ids in enumerate(recent):
@@ -72,7 +79,11 @@ def penalise_repetition(
 
 
 def keep_top_k(logits: FloatArray, k: int) -> FloatArray:
-    """Keep each row's k likeliest tokens; tokens equal to the last of them stay too."""
+    """Keep each row's k likeliest tokens; tokens equal to the last of them stay too.
+
+    Source:
+        Fan et al. (2018), Hierarchical Neural Story Generation.
+    """
     if k >= logits.shape[1]:
         return logits
     threshold = np.partition(logits, -k, axis=1)[:, -k, None]
@@ -80,17 +91,26 @@ def keep_top_k(logits: FloatArray, k: int) -> FloatArray:
 
 
 def keep_top_p(logits: FloatArray, p: float) -> FloatArray:
-    """Keep the fewest likeliest tokens whose probabilities sum to p or more (at least one)."""
+    """Keep the fewest likeliest tokens whose probabilities sum to p or more; of equals the first.
+
+    Source:
+        Holtzman et al. (2020), The Curious Case of Neural Text Degeneration, section 3.1.
+    """
+    if p >= 1:
+        return logits  # whatever the sum is rounded to
     order = np.argsort(-logits, axis=1, kind="stable")
-    ranked = softmax(np.take_along_axis(logits, order, axis=1))
-    before = np.cumsum(ranked, axis=1) - ranked  # probability of all that are likelier
-    removed = np.empty_like(before, dtype=bool)
-    np.put_along_axis(removed, order, (before >= p) & (before > 0), axis=1)
+    reached = np.cumsum(softmax(np.take_along_axis(logits, order, axis=1)), axis=1)
+    removed = np.zeros(logits.shape, bool)  # the likeliest token stays
+    np.put_along_axis(removed, order[:, 1:], reached[:, :-1] >= p, axis=1)
     return np.where(removed, np.float32(-np.inf), logits)
 
 
 def keep_min_p(logits: FloatArray, min_p: float) -> FloatArray:
-    """Keep tokens that are at least ``min_p`` times as likely as the likeliest."""
+    """Keep tokens that are at least ``min_p`` times as likely as the likeliest.
+
+    Source:
+        Nguyen et al. (2024), Turning Up the Heat: Min-p Sampling.
+    """
     threshold = logits.max(axis=1, keepdims=True) + np.float32(np.log(min_p))
     return np.where(logits < threshold, np.float32(-np.inf), logits)
 
@@ -108,6 +128,9 @@ def filter_logits(
         sampling: Which filters are on.
         temperature: This position's temperature: one for all rows, or (B, 1).
         recent: For each row its recent ids; read only with a repetition penalty.
+
+    Returns:
+        (B, V), shifted so that each row's largest value is 0.
     """
     if sampling.repetition_penalty is not None:
         logits = penalise_repetition(logits, recent, sampling.repetition_penalty)
@@ -133,4 +156,5 @@ def draw(logits: FloatArray, uniforms: npt.NDArray[np.float64]) -> npt.NDArray[n
     """
     cumulative = np.cumsum(np.exp(logits), axis=1)
     threshold = uniforms * cumulative[:, -1]  # float64: stays below the total for every u < 1
-    return (cumulative > threshold[:, None]).argmax(axis=1)
+    tokens: npt.NDArray[np.int64] = (cumulative > threshold[:, None]).argmax(axis=1)
+    return tokens

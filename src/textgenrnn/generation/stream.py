@@ -8,6 +8,8 @@ from textgenrnn.config import SamplingConfig
 from textgenrnn.generation.batch import Batch, Request
 from textgenrnn.generation.decoder import Decoder
 from textgenrnn.generation.generate import fresh_entropy
+from textgenrnn.generation.strings import settled_length
+from textgenrnn.tokenizers import Tokenizer
 
 __all__ = ["stream"]
 
@@ -26,6 +28,7 @@ def stream(
 
     Raises:
         NotTrainedError: If the model has learned nothing yet.
+        ModelFileError: If the model's predictions are no numbers; raised at the text's end.
 
     Example:
         >>> for piece in stream(Decoder(model), prefix="The"):          # doctest: +SKIP
@@ -35,23 +38,29 @@ def stream(
     entropy = sampling.seed if sampling.seed is not None else fresh_entropy()
     batch = Batch(decoder, sampling, prefix=prefix, batch_size=1, entropy=entropy)
     batch.add(Request(0))
-    held_back = max((len(stop) for stop in sampling.stop), default=0)
+    return _pieces(batch, decoder.tokenizer, prefix, () if sampling.keep_stop else sampling.stop)
+
+
+def _pieces(
+    batch: Batch, tokenizer: Tokenizer, prefix: str, trimmed: tuple[str, ...]
+) -> Iterator[str]:
+    """Yield the text of a batch's only row; ``trimmed`` are the strings that it may lose."""
     if prefix:
         yield prefix
+    watched = max(map(len, trimmed), default=0)
+    shown = prefix[-watched:] if watched else ""  # its end: a string may begin in it
     shown_length = len(prefix)
     pending = ""
     read = 0
-    while True:
-        finished = batch.step()
-        if finished:
-            rest = finished[0][1].text[shown_length:]
-            if rest:
-                yield rest
-            return
+    while not (finished := batch.step()):
         new_ids = batch.generated_ids(0)[read:]
         read += len(new_ids)
-        pending += decoder.tokenizer.decode(new_ids)
-        if len(pending) > held_back:
-            piece, pending = pending[: len(pending) - held_back], pending[len(pending) - held_back :]
+        pending += tokenizer.decode(new_ids)
+        settled = max(0, settled_length(trimmed, shown + pending) - len(shown))
+        piece, pending = pending[:settled], pending[settled:]
+        if piece:
             shown_length += len(piece)
+            shown = (shown + piece)[-watched:] if watched else ""
             yield piece
+    if rest := finished[0][1].text[shown_length:]:
+        yield rest

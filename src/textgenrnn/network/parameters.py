@@ -8,8 +8,9 @@ A network is a mapping from names to float32 arrays. Names follow the original's
     rnn_k.kernel            (E or H, 4H)    input of layer k: the embedding, then layer k - 1
     rnn_k.recurrent_kernel  (H, 4H)
     rnn_k.bias              (4H,)
-    attention.weight        (C,)            only with attention; C = E + L·H
-    output.kernel           (C or 2C, V)    [embedding, h_1 … h_L, attention average]
+    attention.weight        (A, C)          only with attention: A heads, C = E + L·H
+    attention.position      (A, S)          score of a position 0 … S - 1 tokens back
+    output.kernel           ((1 + A) C, V)  [embedding, h_1 … h_L, attention averages]; A may be 0
     output.bias             (V,)
 """
 
@@ -56,7 +57,8 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         shapes[f"rnn_{layer}.bias"] = (4 * hidden,)
         inputs = hidden
     if config.attention:
-        shapes["attention.weight"] = (config.concat_size,)
+        shapes["attention.weight"] = (config.attention_heads, config.concat_size)
+        shapes["attention.position"] = (config.attention_heads, config.context_length)
     shapes["output.kernel"] = (config.output_inputs, config.vocab_size)
     shapes["output.bias"] = (config.vocab_size,)
     return shapes
@@ -73,7 +75,8 @@ def initial_parameters(config: ModelConfig, seed: int | None = None) -> dict[str
     Embeddings are normal with deviation 0.1; input kernels uniform as Glorot and Bengio (2010);
     recurrent kernels orthogonal per gate (Saxe et al., 2014); biases zero, but 1 for the forget
     gates (Jozefowicz et al., 2015); the output kernel starts small, so that the first
-    predictions are near uniform.
+    predictions are near uniform. Attention scores start at zero but for their falling with
+    distance, half as steeply from head to head (Press et al., 2022).
 
     Args:
         config: Shape of the network.
@@ -100,6 +103,9 @@ def initial_parameters(config: ModelConfig, seed: int | None = None) -> dict[str
             values[hidden : 2 * hidden] = 1.0
         elif kind == "output.kernel":
             values = rng.normal(0.0, 0.5 / math.sqrt(shape[0]), shape)
+        elif kind == "attention.position":
+            slopes = 0.5 ** np.arange(1, shape[0] + 1)
+            values = -slopes[:, None] * np.arange(shape[1])
         else:  # attention.weight, output.bias
             values = np.zeros(shape)
         parameters[name] = values.astype(np.float32)

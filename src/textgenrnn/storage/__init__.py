@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from textgenrnn.storage.atomic import atomic_write, check_writable
-from textgenrnn.storage.model_files import load_model, save_model
+from textgenrnn.storage.model_files import check_savable, load_model, save_model
 
-__all__ = ["atomic_write", "check_writable", "load_model", "save_model"]
+__all__ = ["atomic_write", "check_savable", "check_writable", "load_model", "save_model"]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from textgenrnn.errors import ConfigError, DataError
+from textgenrnn.errors import ConfigError, DataError, FileAccessError
 from textgenrnn.text.encoding import decode_bytes
 from textgenrnn.text.files import StrPath, read_bytes
 
@@ -107,7 +107,7 @@ def read_corpus(
     path = Path(path)
     is_stdin = str(path) == "-"
     name = _display_name(path) if is_stdin else f"`{path}`"
-    data = sys.stdin.buffer.read() if is_stdin else read_bytes(path)
+    data = _read_stdin() if is_stdin else read_bytes(path)
     text, encoding = decode_bytes(data, name=name, encoding=encoding)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
@@ -176,6 +176,12 @@ def make_corpus(texts: Iterable[str], *, single_text: bool = False) -> Corpus:
     if single_text:
         documents = ["\n".join(documents)]
     return _corpus(documents, single_text=single_text, blank=blank)
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None:  # it was closed before Python started
+        raise FileAccessError("standard input is closed; give the name of a file.")
+    return sys.stdin.buffer.read()
 
 
 def _corpus(

@@ -1,12 +1,11 @@
 """From encoded text to chunks of constant cost for truncated back-propagation through time.
 
-Two layouts with one interface:
+Both layouts read the text in pieces that start from zero state with ``<s>``, as generation does.
+Pieces of similar length stand side by side in a group, so that little is padding; a group longer
+than ``seq_len`` is cut in time, its state carried from chunk to chunk.
 
-- :class:`DocumentLayout`: each row is a document from its opening to its closing ``<s>``, starting
-  from zero state, exactly as it will be generated. Documents of similar length share a group, so
-  that little is padding; a group longer than ``seq_len`` is cut in time and its state carried on.
-- :class:`StreamLayout`: the rows read one long text at evenly spaced places, side by side, and
-  carry their state through the whole pass. The places move from pass to pass.
+- :class:`DocumentLayout`: a piece is a document, from its opening to its closing ``<s>``.
+- :class:`StreamLayout`: one long text is cut anew for each pass, into pieces of several lengths.
 
 Letters: B rows, T steps. Targets of 0 (padding, unknown characters) do not count.
 """
@@ -20,7 +19,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from textgenrnn.tokenizers import PADDING_ID
+from textgenrnn.tokenizers import PADDING_ID, TokenArray
 from textgenrnn.training.data import EncodedText
 
 __all__ = ["Chunk", "DocumentLayout", "Layout", "StreamLayout", "cut_in_time", "make_layout"]
@@ -30,6 +29,11 @@ _POOL_TOKENS = 2**19
 
 _LENGTH_MULTIPLE = 4
 """Lengths are rounded up to a multiple, so that kernels meet few different shapes."""
+
+_PIECE_CHUNKS = (64, 16, 4)
+"""Lengths of a long text's pieces, in chunks, longest first; each gets as much of the text. Short
+ones teach to start from nothing, long ones to keep a state for long: without fresh starts a model
+scored 2.2 instead of 1.5 nats when it was read from zero state (docs/experiments.md)."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,10 @@ class DocumentLayout:
             by_length = pool[np.argsort(lengths[pool], kind="stable")[::-1]]
             groups = list(self._groups(by_length))
             for i in range(len(groups)) if rng is None else rng.permutation(len(groups)):
-                yield from self._group_chunks(groups[i])
+                starts, group_lengths = self._text.starts[groups[i]], lengths[groups[i]]
+                yield from _read_pieces(self._text.token_ids, starts, group_lengths, self._seq_len)
 
-    def _groups(
-        self, by_length: npt.NDArray[np.int64]
-    ) -> Iterator[npt.NDArray[np.int64]]:
+    def _groups(self, by_length: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
         start = 0
         while start < len(by_length):
             steps = min(self._seq_len, int(self._text.lengths[by_length[start]]))
@@ -100,22 +103,12 @@ class DocumentLayout:
             yield by_length[start:end]
             start = end
 
-    def _group_chunks(self, group: npt.NDArray[np.int64]) -> Iterator[Chunk]:
-        lengths = self._text.lengths[group]  # (B,)
-        longest = int(lengths.max())
-        positions = np.arange(longest)[:, None]  # (T, 1)
-        inside = positions < lengths  # (T, B)
-        index = np.where(inside, self._text.starts[group] + positions, 0)
-        inputs = np.where(inside, self._text.token_ids[index], PADDING_ID)
-        targets = np.where(inside, self._text.token_ids[index + 1], PADDING_ID)
-        yield from cut_in_time(inputs, targets, self._seq_len)
-
 
 class StreamLayout:
-    """One long text, read at ``rows`` places at once.
+    """Pieces of one long text side by side, cut at other places in each pass.
 
-    Every row begins with ``<s>``, so that the model learns to start anywhere, and where lines are
-    short enough at the beginning of a line, so that it learns to start like one.
+    Pieces begin at the beginning of a line where one is near, so that the model learns to start
+    like that.
 
     Args:
         text: A single text.
@@ -124,40 +117,53 @@ class StreamLayout:
     """
 
     def __init__(self, text: EncodedText, *, rows: int, seq_len: int) -> None:
-        self._rows = max(1, min(rows, text.num_targets // 2))
+        self._token_ids = text.token_ids[:-1]  # `<s>` text; its end is no target
+        self._rows = max(1, min(rows, text.num_targets // (_PIECE_CHUNKS[-1] * seq_len)))
         self._seq_len = seq_len
-        self._meta_id = int(text.token_ids[0])
-        # `<s>` text, read in a circle: where the text begins again, `<s>` is read but never a
-        # target, since it says nothing about the text.
-        self._circle = text.token_ids[:-1]
-        self._line_starts = (
-            np.flatnonzero(self._circle == text.newline_id) + 1
-            if text.newline_id != PADDING_ID
-            else np.zeros(0, np.int64)
-        )
+        self._line_starts = np.zeros(1, np.int64)
+        if text.newline_id != PADDING_ID:
+            newlines = np.flatnonzero(self._token_ids == text.newline_id)
+            self._line_starts = np.append(self._line_starts, newlines)
 
     def chunks(self, rng: np.random.Generator | None) -> Iterator[Chunk]:
-        """Yield every token once, the rows from places that move with ``rng``."""
-        starts = self._starts(rng)
-        lengths = np.diff(np.append(starts, starts[0] + len(self._circle)))
-        positions = np.arange(int(lengths.max()))[:, None]  # (T, 1)
-        inside = positions < lengths  # (T, B)
-        targets = self._circle[(starts + positions) % len(self._circle)]
-        inputs = np.concatenate([np.full((1, len(starts)), self._meta_id), targets[:-1]])
-        targets = np.where(inside & (targets != self._meta_id), targets, PADDING_ID)
-        yield from cut_in_time(inputs, targets, self._seq_len)
+        """Yield every token once, groups in random order."""
+        planned = self._piece_lengths()
+        order = np.arange(len(planned)) if rng is None else rng.permutation(len(planned))
+        ends = np.cumsum(planned[order])
+        starts = self._snapped(np.append(0, ends[:-1]))
+        lengths = np.diff(np.append(starts, ends[-1]))
+        groups: list[npt.NDArray[np.int64]] = []
+        for length in np.unique(planned):
+            pieces = np.flatnonzero(planned[order] == length)
+            pieces = pieces[np.argsort(lengths[pieces], kind="stable")]  # snapping moved them
+            groups += np.split(pieces, range(self._rows, len(pieces), self._rows))
+        for i in range(len(groups)) if rng is None else rng.permutation(len(groups)):
+            group = groups[i][lengths[groups[i]] > 0]
+            if len(group):
+                yield from _read_pieces(
+                    self._token_ids, starts[group], lengths[group], self._seq_len
+                )
 
-    def _starts(self, rng: np.random.Generator | None) -> npt.NDArray[np.int64]:
-        """Return where the rows begin, rising."""
-        spacing = len(self._circle) / self._rows
-        offset = 0.0 if rng is None else rng.uniform(0, spacing)
-        starts = (offset + spacing * np.arange(self._rows)).astype(np.int64)
-        if len(self._line_starts):
-            before = np.searchsorted(self._line_starts, starts, side="right") - 1
-            snapped = self._line_starts[np.maximum(before, 0)]
-            near = (before >= 0) & (starts - snapped < spacing / 4)
-            starts = np.where(near, snapped, starts)
-        return starts
+    def _piece_lengths(self) -> npt.NDArray[np.int64]:
+        """Return lengths that sum to the number of targets, nearly all in full groups of B."""
+        rest = total = len(self._token_ids) - 1
+        lengths: list[int] = []
+        for chunks in _PIECE_CHUNKS:
+            length = chunks * self._seq_len
+            count = total // len(_PIECE_CHUNKS) // (length * self._rows) * self._rows
+            lengths += [length] * count
+            rest -= length * count
+        # What is left is spread evenly over the rows, in pieces of the shortest kind at most.
+        shortest = _PIECE_CHUNKS[-1] * self._seq_len
+        groups = max(1, round(rest / (shortest * self._rows)))
+        even = np.diff(np.linspace(0, rest, groups * self._rows + 1).astype(np.int64))
+        return np.concatenate([np.array(lengths, np.int64), even])
+
+    def _snapped(self, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Move starts back to the beginning of their line if it is less than T tokens away."""
+        before = np.searchsorted(self._line_starts, starts, side="right") - 1
+        line_starts = self._line_starts[before]
+        return np.where(starts - line_starts < self._seq_len, line_starts, starts)
 
 
 def make_layout(
@@ -170,6 +176,26 @@ def make_layout(
     return DocumentLayout(text, tokens_per_chunk=tokens_per_chunk, seq_len=seq_len, rows=rows)
 
 
+def _read_pieces(
+    token_ids: TokenArray,
+    starts: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.int64],
+    seq_len: int,
+) -> Iterator[Chunk]:
+    """Lay B pieces side by side.
+
+    The targets of a piece are ``token_ids[start + 1 : start + length + 1]``. The input before its
+    first target is ``<s>``, wherever in the text it begins.
+    """
+    positions = np.arange(int(lengths.max()))[:, None]  # (T, 1)
+    inside = positions < lengths  # (T, B)
+    index = np.where(inside, starts + positions, 0)
+    inputs = np.where(inside, token_ids[index], PADDING_ID)
+    inputs[0] = token_ids[0]
+    targets = np.where(inside, token_ids[index + 1], PADDING_ID)
+    yield from cut_in_time(inputs, targets, seq_len)
+
+
 def cut_in_time(
     inputs: npt.NDArray[np.integer], targets: npt.NDArray[np.integer], seq_len: int
 ) -> Iterator[Chunk]:
@@ -178,7 +204,7 @@ def cut_in_time(
     count = -(-length // seq_len)
     steps = -(-length // count)
     if count > 1 or steps > _LENGTH_MULTIPLE:
-        steps = -(-steps // _LENGTH_MULTIPLE) * _LENGTH_MULTIPLE
+        steps = min(seq_len, -(-steps // _LENGTH_MULTIPLE) * _LENGTH_MULTIPLE)
     for start in range(0, length, steps):
         shape = (steps, inputs.shape[1])
         chunk_inputs = np.full(shape, PADDING_ID, np.int64)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from textgenrnn.tokenizers import META_TOKEN, PADDING_ID, TokenArray, Tokenizer
+from textgenrnn.tokenizers import PADDING_ID, TokenArray, Tokenizer
 
-__all__ = ["EncodedText", "encode_documents", "split_held_out"]
+__all__ = ["EncodedText", "encode_documents", "is_worth_splitting", "split_held_out"]
 
-_SMALLEST_SPLIT = 20
-"""With fewer documents than this none is held out unless asked for."""
+_FEWEST_DOCUMENTS = 20
+_FEWEST_CHARACTERS = 1000
+"""With fewer than this nothing is held out unless asked for."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class EncodedText:
         """(D,) targets of each document, the closing ``<s>`` included."""
         return np.diff(self.starts)
 
-    @property
+    @cached_property
     def num_targets(self) -> int:
-        """Tokens to predict in one pass."""
-        return int(len(self.token_ids) - 1 - self.single_text)
+        """Tokens to predict in one pass: those that the vocabulary knows."""
+        end = len(self.token_ids) - self.single_text
+        return int(np.count_nonzero(self.token_ids[1:end]))
 
     @property
     def coverage(self) -> float:
@@ -75,6 +78,11 @@ def encode_documents(
     return EncodedText(np.concatenate(pieces), starts, single_text, newline_id)
 
 
+def is_worth_splitting(size: int, *, single_text: bool) -> bool:
+    """Whether so many documents, or so many characters of a single text, can spare some."""
+    return size >= (_FEWEST_CHARACTERS if single_text else _FEWEST_DOCUMENTS)
+
+
 def split_held_out(
     documents: Sequence[str], share: float | None, *, single_text: bool, seed: int
 ) -> tuple[list[str], list[str]]:
@@ -94,11 +102,9 @@ def split_held_out(
     """
     size = len(documents[0]) if single_text else len(documents)
     if share is None:
-        smallest = _SMALLEST_SPLIT * 50 if single_text else _SMALLEST_SPLIT
-        share = 0.05 if size >= smallest else 0.0
-    count = min(size - 1, round(size * share)) if share else 0
-    if share and size > 1:
-        count = max(1, count)
+        share = 0.05 if is_worth_splitting(size, single_text=single_text) else 0.0
+    # Counted from what is kept, so that 0.1 of a text leaves the usual int(0.9 * length).
+    count = min(max(1, size - int(size * (1.0 - share))), size - 1) if share else 0
     if not count:
         return list(documents), []
     if single_text:

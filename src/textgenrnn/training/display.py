@@ -24,6 +24,8 @@ __all__ = ["Display", "NotebookDisplay", "PlainDisplay", "TerminalDisplay", "mak
 
 _SAMPLES_AT = (0.1, 0.3, 0.6)
 """Progress at which sample texts are shown, so that people see it learn."""
+_SMALLEST_BAR = 5
+"""Characters; all figures and such a bar fit a terminal of 80."""
 _PLAIN_INTERVAL_S = 10.0
 _NOTEBOOK_LINES = 40
 
@@ -127,7 +129,11 @@ class TerminalDisplay(Display):
         super().__init__(**arguments)
         self._console = console
         self._live = Live(console=console, refresh_per_second=8, transient=True)
+
+    def started(self, plan: Plan, held_out_tokens: int) -> None:
+        """See :class:`Display`."""
         self._live.start()
+        super().started(plan, held_out_tokens)
 
     def line(self, text: str, *, dim: bool = False) -> None:
         """See :class:`Display`."""
@@ -135,11 +141,12 @@ class TerminalDisplay(Display):
 
     def refresh(self, status: Status) -> None:
         """See :class:`Display`."""
-        width = self._console.width
         grid = Table.grid(padding=(0, 1), expand=True)
-        grid.add_column(ratio=1, min_width=6)
+        grid.add_column(ratio=1, min_width=_SMALLEST_BAR)
         grid.add_column(justify="right", no_wrap=True)
-        figures = f"{status.progress:4.0%} · " + describe_status(status, width=width - 24)
+        share = f"{status.progress:4.0%}  "
+        room = self._console.width - _SMALLEST_BAR - 1 - len(share)
+        figures = share + describe_status(status, width=room)
         grid.add_row(ProgressBar(total=1.0, completed=status.progress), Text(figures))
         self._live.update(grid)
 
@@ -204,6 +211,13 @@ class NotebookDisplay(Display):
         self._handle.update({"text/plain": text}, raw=True)
 
 
+class _Console(Console):
+    """A console that falls silent when nobody reads it any more; rich's would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 def make_display(
     *,
     num_epochs: int | None,
@@ -214,7 +228,7 @@ def make_display(
     arguments = {"num_epochs": num_epochs, "sample": sample}
     if _in_notebook():
         return NotebookDisplay(**arguments)
-    console = console or Console(highlight=False)
+    console = console or _Console(highlight=False)
     if console.is_terminal and not console.is_dumb_terminal:
         return TerminalDisplay(console, **arguments)
     return PlainDisplay(console, **arguments)
@@ -224,4 +238,5 @@ def _in_notebook() -> bool:
     """Whether this runs in a Jupyter kernel, as opposed to a script or IPython's terminal."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
+    # Colab's shell is a class of its own, derived from Jupyter's.
+    return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)

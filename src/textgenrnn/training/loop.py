@@ -10,16 +10,17 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 from textgenrnn.config import TrainConfig
-from textgenrnn.errors import DataError
+from textgenrnn.errors import ConfigError, DataError
 from textgenrnn.network.model import LanguageModel
 from textgenrnn.network.parameters import FloatArray
 from textgenrnn.tokenizers import PADDING_ID
 from textgenrnn.training.batches import Chunk, make_layout
 from textgenrnn.training.data import encode_documents, split_held_out
 from textgenrnn.training.held_out import bits_per_character, held_out_chunks, held_out_loss
+from textgenrnn.training.interrupts import Interrupts
 from textgenrnn.training.modules import NetworkState, RecurrentNetwork
 from textgenrnn.training.observer import Observer, Status
 from textgenrnn.training.plan import Plan, plan_training
@@ -37,7 +38,7 @@ _EVENT_INTERVAL_S = 0.2
 _UNKNOWN_SHARE = 0.005
 """Share of the inputs that are read as unknown, so that the model copes with unknown prefixes."""
 _LEARNED_LOSS = 0.02
-"""Nats per token under which a text counts as known by heart."""
+"""Nats per token, beyond those of choosing a document, under which a text is known by heart."""
 _RESERVE_S = 0.3
 """Time kept back of ``minutes`` for what comes after the last update."""
 
@@ -77,6 +78,7 @@ def train(
     new: bool,
     validation: Sequence[str] | None = None,
     observer: Observer | None = None,
+    interrupts: Interrupts | None = None,
     started: float | None = None,
 ) -> TrainResult:
     """Train a model on documents.
@@ -90,6 +92,8 @@ def train(
         new: Whether the model has learned nothing yet.
         validation: Held-out text; ``None``: split off as ``config.held_out`` says.
         observer: Is told how it goes.
+        interrupts: Is told when the run is over, so that nothing interrupts what the caller does
+            with the result.
         started: ``time.perf_counter()`` of the moment from which ``minutes`` count.
 
     Returns:
@@ -97,9 +101,25 @@ def train(
 
     Raises:
         DataError: If there is nothing to learn.
+        ConfigError: If the learning rate is so high that no usable model came out.
+        KeyboardInterrupt: If interrupted before anything was learned.
     """
-    run = _Run(model, documents, config, new, validation, observer or Observer(), started)
-    return run.run()
+    threads = torch.get_num_threads()
+    try:
+        # Neither the caller's random numbers nor the number of threads change.
+        with torch.random.fork_rng(devices=[]):
+            return _Run(
+                model,
+                documents,
+                config,
+                new=new,
+                validation=validation,
+                observer=observer or Observer(),
+                interrupts=interrupts or Interrupts(),
+                started=time.perf_counter() if started is None else started,
+            ).run()
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _Run:
@@ -110,13 +130,16 @@ class _Run:
         model: LanguageModel,
         documents: Sequence[str],
         config: TrainConfig,
+        *,
         new: bool,
         validation: Sequence[str] | None,
         observer: Observer,
-        started: float | None,
+        interrupts: Interrupts,
+        started: float,
     ) -> None:
-        self.started = time.perf_counter() if started is None else started
+        self.started = started
         self.model, self.config, self.observer = model, config, observer
+        self.interrupts = interrupts
         single_text = model.config.single_text
         seed = config.seed if config.seed is not None else np.random.SeedSequence().entropy
         assert isinstance(seed, int)
@@ -130,15 +153,16 @@ class _Run:
                 learned, config.held_out, single_text=single_text, seed=seed % 2**63
             )
         text = encode_documents(learned, model.tokenizer, single_text=single_text)
-        if text.num_targets < 1 or not text.token_ids[1:-1].any():
+        if not text.token_ids[text.token_ids != text.token_ids[0]].any():
             raise DataError(
                 "there is nothing to learn: the text holds no character that the model knows."
             )
         self.text = text
-        self.held_out = []
+        self.held_out: list[Chunk] = []
         if held_out:
             encoded = encode_documents(held_out, model.tokenizer, single_text=single_text)
-            self.held_out = held_out_chunks(encoded, text.token_ids[1:-1])
+            if encoded.num_targets:
+                self.held_out = held_out_chunks(encoded, text.token_ids[1:-1])
         self.plan = plan_training(text, model.config, config, new=new)
         self.network = RecurrentNetwork(
             model.config, model.parameters, dropout=self.plan.dropout, dtype=self.plan.dtype
@@ -157,27 +181,30 @@ class _Run:
         )
         self.tuner = ThreadTuner(config.threads)
         self.deadline = None if config.minutes is None else self.started + 60 * config.minutes
+        self.training_started = time.perf_counter()
         self.updates = self.tokens = self.epoch = self.epoch_tokens = 0
         self.epoch_loss = 0.0
         self.loss = math.log(model.config.vocab_size)
         self.held_out_bits: list[float] = []
         self.best: tuple[float, dict[str, FloatArray]] | None = None
         self.since_best = 0
+        self.validated_now = False
         self.validation_s = 0.0
         self.history: list[Status] = []
 
     def run(self) -> TrainResult:
-        self.observer.started(self.plan, sum(chunk.num_targets for chunk in self.held_out))
-        self.training_started = time.perf_counter()
         reason: StopReason = "interrupted"
         try:
+            self.observer.started(self.plan, sum(chunk.num_targets for chunk in self.held_out))
             reason = self._passes()
-            if self.held_out and reason != "diverged" and not self._validated_now:
+            if self.held_out and reason != "diverged" and not self.validated_now:
                 self._validate()
+            self.interrupts.hold_back()
         except KeyboardInterrupt:
-            # What was learned so far is kept; a half-done update has changed nothing yet or is
-            # whole, since the optimiser's step is one call.
-            pass
+            # What was learned so far is kept; an update that was cut short is harmless, since the
+            # optimiser changes each group of parameters in one call.
+            if not self.updates:
+                raise
         finally:
             self.observer.finished(self._status(), reason)
         return self._result(reason)
@@ -207,7 +234,10 @@ class _Run:
             self.history.append(self._status())
             self.observer.epoch_ended(self.history[-1], self._snapshot)
             if self.deadline:
-                if self.loss < _LEARNED_LOSS and not self.held_out:
+                # Nobody can foresee which of D documents comes: ln D nats for each.
+                count = self.text.num_documents
+                choice = count * math.log(count) / self.text.num_targets
+                if self.loss < choice + _LEARNED_LOSS and not self.held_out:
                     return "learned"
             elif self.held_out and self._validate():
                 return "early stop"
@@ -235,9 +265,11 @@ class _Run:
             return False
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
+        if not math.isfinite(norm.item()):
+            return False
         self.optimizer.step()
-        self._validated_now = False
+        self.validated_now = False
         self.updates += 1
         self.tokens += count
         self.epoch_tokens += count
@@ -266,7 +298,12 @@ class _Run:
     def _validate(self) -> bool:
         """Score the held-out text and keep the best parameters; True if it is time to stop."""
         before = time.perf_counter()
-        loss = held_out_loss(self.network, self.held_out)
+        seconds = math.inf
+        if self.deadline is not None and not self.held_out_bits:
+            # The first time decides how much of the text there is time for.
+            seconds = _VALIDATION_SHARE / 2 * max(0.0, self.deadline - before)
+        loss, scored = held_out_loss(self.network, self.held_out, seconds=seconds)
+        self.held_out = self.held_out[:scored]
         self.held_out_bits.append(bits_per_character(loss))
         improved = self.best is None or loss < self.best[0]
         if improved:
@@ -275,7 +312,7 @@ class _Run:
         else:
             self.since_best += 1
         self.validation_s = max(self.validation_s, time.perf_counter() - before)
-        self._validated_now = True
+        self.validated_now = True
         self.history.append(self._status())
         self.observer.validated(self.history[-1], self._snapshot, improved=improved)
         return self.config.patience is not None and self.since_best >= self.config.patience
@@ -316,6 +353,12 @@ class _Run:
         parameters = None
         if self.best is not None:
             held_out_loss, parameters = self.best
+        elif reason == "diverged":
+            raise ConfigError(
+                f"the loss was no longer finite after {self.updates:,} updates at a "
+                f"`learning_rate` of {self.plan.learning_rate:g}, and no earlier model was kept; "
+                "give a lower one."
+            )
         seconds = time.perf_counter() - self.started
         record = {
             "documents": self.text.num_documents,

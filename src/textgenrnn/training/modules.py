@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (the field's name for it)
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from textgenrnn.config import ModelConfig
@@ -28,7 +28,8 @@ class NetworkState:
 
     Attributes:
         layers: Hidden and cell state of each layer, (1, B, H) each.
-        context: The last S < ``context_length`` values of ``rnn_concat``, (S, B, C); ``None``
+        context: What the last S < ``context_length`` positions add to the logits of positions
+            that attend to them, and their scores, for each of A heads: (S, B, A·V + A); ``None``
             without attention.
     """
 
@@ -46,6 +47,8 @@ class RecurrentNetwork(nn.Module):
         dtype: Arithmetic of the LSTM and output layers: float32 or bfloat16.
     """
 
+    _no_bias: Tensor
+
     def __init__(
         self,
         config: ModelConfig,
@@ -60,11 +63,8 @@ class RecurrentNetwork(nn.Module):
         self.dtype = dtype
         self.weights = nn.ParameterDict()
         for name, values in parameters.items():
-            # torch stores matrices as (outputs, inputs) but the embedding as we do.
-            transposed = values.ndim == 2 and name != "embedding.weight"
-            self.weights[_key(name)] = nn.Parameter(
-                torch.from_numpy((values.T if transposed else values).copy())
-            )
+            first = values.T if _is_transposed(name) else values
+            self.weights[_key(name)] = nn.Parameter(torch.from_numpy(first.copy()))
         # torch.lstm wants two biases; the model has one.
         self.register_buffer("_no_bias", torch.zeros(4 * config.hidden_size), persistent=False)
 
@@ -74,7 +74,8 @@ class RecurrentNetwork(nn.Module):
         zeros = self.weights["embedding_weight"].new_zeros(shape, dtype=self.dtype)
         context = None
         if self.config.attention:
-            context = zeros.new_zeros((0, batch_size, self.config.concat_size))
+            columns = self.config.attention_heads * (self.config.vocab_size + 1)
+            context = zeros.new_zeros((0, batch_size, columns))
         return NetworkState(((zeros, zeros),) * self.config.num_layers, context)
 
     def forward(self, token_ids: Tensor, state: NetworkState) -> tuple[Tensor, NetworkState]:
@@ -102,42 +103,74 @@ class RecurrentNetwork(nn.Module):
             outputs.append(output)
             layers.append((hidden.detach(), cell.detach()))
         features = torch.cat(outputs, dim=-1)  # (T, B, C)
-        context = state.context
-        if context is not None:
-            averages, context = self._attend(features, context)
-            features = torch.cat([features, averages], dim=-1)  # (T, B, 2C)
         if self.training and self.dropout:
-            features = F.dropout(features, self.dropout)
-        logits = F.linear(features, self._weight("output.kernel"), self._weight("output.bias"))
+            features = features * self._dropout_mask(features.shape[1])
+        context = state.context
+        if context is None:
+            kernel, bias = self._weight("output.kernel"), self._weight("output.bias")
+            logits = F.linear(features, kernel, bias)
+        else:
+            logits, context = self._attend(features, context)
         return logits.float(), NetworkState(tuple(layers), context)
 
+    def _dropout_mask(self, rows: int) -> Tensor:
+        """Draw which features each row goes without, (1, B, C): the same ones at all T steps.
+
+        Drawing one value per feature and step instead took a tenth of the whole update (Gal and
+        Ghahramani, 2016, give the reasons why the locked form regularises recurrent networks).
+        """
+        kept = torch.rand(1, rows, self.config.concat_size) >= self.dropout
+        return (kept / (1.0 - self.dropout)).to(self.dtype)
+
     def _attend(self, features: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the causal attention averages (T, B, C) and the context of the next call."""
-        span, steps = self.config.context_length, features.shape[0]
-        known = torch.cat([context, features]).transpose(0, 1)  # (B, S + T, C)
-        scores = (known @ self._weight("attention.weight")).float()  # (B, S + T)
-        # Position t of the call stands at S + t; it sees itself and the span - 1 before it.
-        distance = torch.arange(context.shape[0], context.shape[0] + steps, device=known.device)
-        distance = distance[:, None] - torch.arange(known.shape[1], device=known.device)
-        outside = (distance < 0) | (distance >= span)  # (T, S + T)
-        weights = scores[:, None, :].masked_fill(outside, float("-inf")).softmax(dim=-1)
-        averages = torch.bmm(weights.to(known.dtype), known)  # (B, T, C)
-        kept = known[:, max(0, known.shape[1] - (span - 1)) :]
-        return averages.transpose(0, 1), kept.transpose(0, 1).detach()
+        """Return logits (T, B, V) with the attention averages, and the context to carry on.
+
+        The output layer is linear, so an average is taken after it, over V values instead of C.
+        K positions are known: those carried over, then the T of this call. A heads.
+        """
+        (steps, rows, _), size = features.shape, self.config.vocab_size
+        heads, carried = self.config.attention_heads, context.shape[0]
+        kernels = self._weight("output.kernel").chunk(1 + heads, dim=1)  # (V, C) each
+        kernel = torch.cat([*kernels, self._weight("attention.weight")])
+        outputs = F.linear(features, kernel)  # (T, B, V + A·V + A)
+        logits = outputs[..., :size] + self._weight("output.bias")
+        known = torch.cat([context, outputs[..., size:]])  # (K, B, A·V + A)
+        # Position t of the call stands at carried + t; it sees itself and the span - 1 before it.
+        position = torch.arange(len(known), device=known.device)
+        distance = position[carried:, None] - position  # (T, K)
+        outside = (distance < 0) | (distance >= self.config.context_length)
+        by_distance = self.weights["attention_position"][:, distance.masked_fill(outside, 0)]
+        scores = known[..., heads * size :].permute(1, 2, 0).float()  # (B, A, K)
+        scores = (scores[:, :, None] + by_distance).masked_fill(outside, float("-inf"))
+        weights = scores.softmax(dim=-1).to(known.dtype)  # (B, A, T, K)
+        attended = known[..., : heads * size].view(len(known), rows, heads, size)
+        # One product sums over positions and heads.
+        averages = torch.bmm(
+            weights.transpose(1, 2).reshape(rows, steps, -1),
+            attended.permute(1, 2, 0, 3).reshape(rows, -1, size),
+        )  # (B, T, V)
+        kept = max(0, len(known) - (self.config.context_length - 1))
+        return logits + averages.transpose(0, 1), known[kept:].detach()
 
     def export(self) -> dict[str, FloatArray]:
         """Return a copy of the parameters in the model's own layout."""
         exported = {}
         for name in parameter_shapes(self.config):
             values = self.weights[_key(name)].detach().float().cpu().numpy()
-            transposed = values.ndim == 2 and name != "embedding.weight"
-            exported[name] = np.array(values.T if transposed else values, np.float32, order="C")
+            values = values.T if _is_transposed(name) else values
+            exported[name] = np.array(values, np.float32, order="C")
         return exported
 
     def _weight(self, name: str) -> Tensor:
-        return self.weights[_key(name)].to(self.dtype)
+        weight: Tensor = self.weights[_key(name)]
+        return weight.to(self.dtype)
 
 
 def _key(name: str) -> str:
     """Return the module's name of a parameter: torch allows no dots in it."""
     return name.replace(".", "_")
+
+
+def _is_transposed(name: str) -> bool:
+    """Whether torch stores a parameter as (outputs, inputs) and the model the other way round."""
+    return name.endswith("kernel")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textgenrnn.config import ModelConfig
 from textgenrnn.network.model import LanguageModel
@@ -16,7 +16,7 @@ def make_new_model(
     documents: Sequence[str],
     *,
     single_text: bool,
-    size: dict[str, int],
+    size: Mapping[str, int | bool],
     max_tokens: int | None = None,
     seed: int | None = None,
     **settings: object,
@@ -26,7 +26,8 @@ def make_new_model(
     Args:
         documents: The text it will learn.
         single_text: Whether it is one long text.
-        size: ``hidden_size``, ``num_layers`` and ``embedding_size``.
+        size: Fields of :class:`~textgenrnn.config.ModelConfig`, as from
+            :func:`~textgenrnn.training.plan.plan_size`.
         max_tokens: Most characters of the vocabulary; the rarest become unknown.
         seed: Of the parameters; ``None`` draws fresh ones.
         settings: Further fields of :class:`~textgenrnn.config.ModelConfig`.

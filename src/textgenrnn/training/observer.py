@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from textgenrnn.network.model import LanguageModel
@@ -68,32 +69,37 @@ class Observer:
 
 
 class Observers(Observer):
-    """Passes every event on to several observers, in order."""
+    """Passes every event on to several observers, in order.
+
+    One that cannot write, to a closed pipe or a full disk, stops neither the training nor the
+    others: it misses the event and is told of the next one.
+    """
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
 
     def started(self, plan: Plan, held_out_tokens: int) -> None:
         """See :class:`Observer`."""
-        for observer in self._observers:
-            observer.started(plan, held_out_tokens)
+        self._tell(lambda observer: observer.started(plan, held_out_tokens))
 
     def progressed(self, status: Status, snapshot: Snapshot) -> None:
         """See :class:`Observer`."""
-        for observer in self._observers:
-            observer.progressed(status, snapshot)
+        self._tell(lambda observer: observer.progressed(status, snapshot))
 
     def validated(self, status: Status, snapshot: Snapshot, *, improved: bool) -> None:
         """See :class:`Observer`."""
-        for observer in self._observers:
-            observer.validated(status, snapshot, improved=improved)
+        self._tell(lambda observer: observer.validated(status, snapshot, improved=improved))
 
     def epoch_ended(self, status: Status, snapshot: Snapshot) -> None:
         """See :class:`Observer`."""
-        for observer in self._observers:
-            observer.epoch_ended(status, snapshot)
+        self._tell(lambda observer: observer.epoch_ended(status, snapshot))
 
     def finished(self, status: Status, reason: str) -> None:
         """See :class:`Observer`."""
+        self._tell(lambda observer: observer.finished(status, reason))
+
+    def _tell(self, event: Callable[[Observer], None]) -> None:
         for observer in self._observers:
-            observer.finished(status, reason)
+            # UnicodeError: the output's encoding lacks a character of a sample.
+            with suppress(OSError, UnicodeError):
+                event(observer)

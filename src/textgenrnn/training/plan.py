@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 
 from textgenrnn.config import ModelConfig, TrainConfig
-from textgenrnn.training.data import EncodedText
+from textgenrnn.training.data import EncodedText, is_worth_splitting
 from textgenrnn.training.recipe import matrix_arithmetic
 
 __all__ = ["Plan", "plan_size", "plan_training"]
@@ -20,13 +21,25 @@ _WANTED_UPDATES = 400
 
 _SIZES = (
     # tokens of text, minutes, cells: the first row whose limits both hold
-    (2_000, 0.0, 128),
-    (20_000, 0.0, 192),
-    (100_000, 0.0, 256),
-    (2**63, 0.5, 256),
-    (2**63, 4.0, 384),
-    (2**63, 2.0**63, 512),
+    (2_000, math.inf, 128),
+    (20_000, math.inf, 256),
+    (math.inf, 0.5, 256),
+    (math.inf, 4.0, 384),
+    (math.inf, math.inf, 512),
 )
+_ATTENTION_SPAN = 16
+_TOKENS_FOR_TWO_HEADS = 300_000
+
+_ASSUMED_TOKENS_PER_S = 40_000
+_DROPOUTS = (
+    # passes over the text, dropout: the first row whose limit holds
+    (3, 0.1),
+    (10, 0.2),
+    (30, 0.4),
+    (math.inf, 0.5),
+)
+_DROPOUT_OF_FEW = 0.1
+"""Of so little text that nothing is held out: it is to be known, not generalised from."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def plan_size(num_tokens: int, minutes: float) -> dict[str, int]:
+def plan_size(num_tokens: int, minutes: float) -> dict[str, int | bool]:
     """Choose the network's size for an amount of text and time.
 
     Args:
@@ -64,21 +77,36 @@ def plan_size(num_tokens: int, minutes: float) -> dict[str, int]:
         minutes: Time for training.
 
     Returns:
-        ``hidden_size``, ``num_layers`` and ``embedding_size``.
+        Those fields of :class:`~textgenrnn.config.ModelConfig` that size decides.
 
     Example:
         >>> plan_size(num_tokens=1_000_000, minutes=3)["hidden_size"]
         384
     """
-    for tokens, time_limit, hidden_size in _SIZES:
-        if num_tokens <= tokens and (time_limit == 0.0 or minutes <= time_limit):
-            break
-    return {"hidden_size": hidden_size, "num_layers": 1, "embedding_size": 64}
+    cells = (cells for tokens, time, cells in _SIZES if num_tokens <= tokens and minutes <= time)
+    return {
+        "hidden_size": next(cells),
+        "num_layers": 1,
+        "embedding_size": 64,
+        "attention": True,
+        "attention_heads": 2 if num_tokens >= _TOKENS_FOR_TWO_HEADS else 1,
+        "context_length": _ATTENTION_SPAN,
+    }
 
 
-def plan_training(
-    text: EncodedText, model: ModelConfig, config: TrainConfig, *, new: bool
-) -> Plan:
+def _plan_dropout(text: EncodedText, config: TrainConfig) -> float:
+    """Choose the dropout: the more passes, the more it takes not to learn by heart."""
+    if not is_worth_splitting(
+        text.num_targets if text.single_text else text.num_documents, single_text=text.single_text
+    ):
+        return _DROPOUT_OF_FEW
+    passes: float = config.num_epochs or 0
+    if config.minutes is not None:
+        passes = 60 * config.minutes * _ASSUMED_TOKENS_PER_S / text.num_targets
+    return next(dropout for limit, dropout in _DROPOUTS if passes <= limit)
+
+
+def plan_training(text: EncodedText, model: ModelConfig, config: TrainConfig, *, new: bool) -> Plan:
     """Settle everything that the configuration left open.
 
     Args:
@@ -122,9 +150,6 @@ def plan_training(
     rate = config.learning_rate
     if rate is None:
         rate = (1e-2 if new else 2.5e-3) * min(1.0, (tokens / _TOKENS_PER_CHUNK) ** 0.5)
-    dropout = config.dropout
-    if dropout is None:
-        dropout = 0.1 if text.single_text else 0.2
     return Plan(
         model=model,
         num_targets=targets,
@@ -132,7 +157,7 @@ def plan_training(
         rows=rows,
         seq_len=seq_len,
         learning_rate=rate,
-        dropout=dropout,
+        dropout=_plan_dropout(text, config) if config.dropout is None else config.dropout,
         dtype=matrix_arithmetic(config.precision, model.hidden_size),
         notes=tuple(notes),
     )

@@ -39,10 +39,10 @@ def make_optimizer(
     network: RecurrentNetwork, *, learning_rate: float, weight_decay: float
 ) -> torch.optim.AdamW:
     """Return AdamW with decay on the matrices alone: not on embeddings, biases and attention."""
-    decayed, plain = [], []
+    decayed: list[torch.nn.Parameter] = []
+    plain: list[torch.nn.Parameter] = []
     for name, parameter in network.named_parameters():
-        decays = parameter.ndim == 2 and "embedding" not in name
-        (decayed if decays else plain).append(parameter)
+        (decayed if name.endswith("kernel") else plain).append(parameter)
     groups = [
         {"params": decayed, "weight_decay": weight_decay},
         {"params": plain, "weight_decay": 0.0},

@@ -18,6 +18,9 @@ __all__ = ["ThreadTuner", "available_cores"]
 
 _PROBE_INTERVAL_S = 10.0
 _PROBE_UPDATES = 3
+_REST = 3.0
+"""After a probe, at least this many times its duration without another: probing stays the smaller
+part, yet updates that suddenly take very long are looked into at once."""
 _ALARM = 1.6
 """Three updates this many times slower than usual are looked into."""
 _HOPELESS = 4.0
@@ -25,10 +28,14 @@ _HOPELESS = 4.0
 
 
 def available_cores() -> int:
-    """Return the number of cores that this process may use."""
+    """Return the number of cores that this process may use and torch would, by itself.
+
+    torch follows ``OMP_NUM_THREADS`` and what the program has set.
+    """
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    return min(cores, torch.get_num_threads())
 
 
 class ThreadTuner:
@@ -60,6 +67,8 @@ class ThreadTuner:
         # Numbers still to be tried, the fewest threads first: they are never very slow.
         self._queue = list(self._candidates) if len(self._candidates) > 1 else []
         self._times: list[float] = []
+        self._most_tokens = 0
+        self._probe_s = self._rest_s = 0.0
         self._last_probe = clock()
         set_threads(self._queue[0] if self._queue else cores)
 
@@ -75,11 +84,14 @@ class ThreadTuner:
             tokens: Tokens processed, padding included.
             seconds: Wall-clock time.
         """
-        if len(self._candidates) == 1:
+        self._most_tokens = max(self._most_tokens, tokens)
+        # Small chunks say little: most of their time is fixed costs.
+        if len(self._candidates) == 1 or 2 * tokens < self._most_tokens:
             return
         rate = seconds / tokens
         self._times.append(rate)
         if self._queue:
+            self._probe_s += seconds
             hopeless = rate > _HOPELESS * min(self._rates.values(), default=rate)
             if len(self._times) == _PROBE_UPDATES or hopeless:
                 # The smallest: a first update in a new setting pays for set-up.
@@ -87,13 +99,16 @@ class ThreadTuner:
                 self._times = []
                 self._apply()
             return
+        self._rest_s += seconds
         usual = self._rates[self._best]
         slower = len(self._times) == _PROBE_UPDATES and min(self._times) > _ALARM * usual
         due = self._clock() - self._last_probe > _PROBE_INTERVAL_S
-        if slower or due or rate > _HOPELESS * usual:
+        rested = self._rest_s > _REST * self._probe_s
+        if rested and (slower or due or rate > _HOPELESS * usual):
             self._queue = list(self._candidates)
             self._rates = {}
             self._times = []
+            self._probe_s = 0.0
             self._set_threads(self._queue[0])
         elif len(self._times) == _PROBE_UPDATES:
             self._times = []
@@ -105,4 +120,5 @@ class ThreadTuner:
             return
         self._best = min(self._rates, key=lambda n: self._rates[n])
         self._last_probe = self._clock()
+        self._rest_s = 0.0
         self._set_threads(self._best)
