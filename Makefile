@@ -46,7 +46,7 @@ format: $(FOR_DEVELOPMENT) ## Mend style and form
 	$(PY) -m ruff format
 
 types: $(FOR_DEVELOPMENT) ## Check the types
-	$(PY) -m mypy src $(wildcard benchmarks)
+	$(PY) -m mypy src benchmarks tools
 
 clean: ## Remove caches, builds and the demo's model; .venv stays
 	rm -rf build dist demo.safetensors .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -54,7 +54,10 @@ def main() -> None:
             name = f"{'attention over 16' if attention else 'no attention'}, batch {batch_size}"
             results[name] = spread(rates)
             rate = results[name]
-            print(f"{name:<30} {rate['median']:>9,.0f} chars/s ({rate['min']:,.0f}–{rate['max']:,.0f})")
+            print(
+                f"{name:<30} {rate['median']:>9,.0f} characters/s "
+                f"({rate['min']:,.0f}–{rate['max']:,.0f})"
+            )
     save("generation_speed", results, description)
 
 

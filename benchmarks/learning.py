@@ -3,8 +3,9 @@
     python benchmarks/learning.py tinyshakespeare.txt --single-text --minutes 3
     python benchmarks/learning.py titles.txt --minutes 1 --seeds 3
 
-The last tenth of a single text, or a tenth of the lines, is held out (of a single text exactly as nanoGPT does).
-The score is that of the kept model in nats per character, all held-out characters counted, fixed weights.
+The last tenth of a single text (just as nanoGPT splits it), or a tenth of the lines, is held out.
+The score is that of the kept model in nats per character, all held-out characters counted, with
+fixed weights.
 """
 
 from __future__ import annotations

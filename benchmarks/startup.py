@@ -1,6 +1,6 @@
-"""Seconds and memory from the shell's start: help, version, first text. Whole processes, POSIX only.
+"""Seconds and memory from the shell's start: help, version, first text. POSIX only.
 
-    python benchmarks/startup.py
+python benchmarks/startup.py
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """How much of a bare LSTM's speed is left in a whole training step.
 
-One layer of 384 cells, 65 classes, 32 rows × 64 steps. The bare figure is ``torch.nn.LSTM``, forward
-and backward, of the same shapes; ours is everything that an update does: embedding, LSTM, attention,
-output layer, loss, clipping, AdamW. The two take turns, and the ratio is taken pair by pair.
+One layer of 384 cells, 65 classes, 32 rows × 64 steps. The bare figure is ``torch.nn.LSTM``,
+forward and backward, of the same shapes; ours is everything that an update does: embedding, LSTM,
+attention, output layer, loss, clipping, AdamW. The two take turns, and the ratio is taken pair by
+pair.
 
     python benchmarks/training_step.py
 """
@@ -98,7 +99,9 @@ def main() -> None:
             "ratio": spread([b / o for b, o in pairs]),
         }
         ratio = results[name]["ratio"]
-        print(f"{name:<34} {ratio['median']:.2f} of bare fp32 ({ratio['min']:.2f}–{ratio['max']:.2f})")
+        print(
+            f"{name:<34} {ratio['median']:.2f} of bare fp32 ({ratio['min']:.2f}–{ratio['max']:.2f})"
+        )
     save("training_step", results, description)
 
 

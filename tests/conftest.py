@@ -7,11 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from textgenrnn.config import ModelConfig
 from textgenrnn.network.model import LanguageModel
 from textgenrnn.network.parameters import initial_parameters, parameter_shapes
 from textgenrnn.tokenizers import META_TOKEN, CharTokenizer
+
+# How long an example takes depends on what else the machine does, so nothing here is timed.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -190,7 +190,13 @@ class ModelConfig(_Config):
 
     def __post_init__(self) -> None:
         _require_int("vocab_size", self.vocab_size, 2)
-        for name in ("embedding_size", "hidden_size", "num_layers", "attention_heads", "context_length"):
+        for name in (
+            "embedding_size",
+            "hidden_size",
+            "num_layers",
+            "attention_heads",
+            "context_length",
+        ):
             _require_int(name, getattr(self, name), 1)
         for name in ("attention", "single_text", "bidirectional"):
             _require_bool(name, getattr(self, name))

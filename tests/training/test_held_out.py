@@ -42,7 +42,9 @@ def test_each_token_is_scored_once(documents: list[str], before: int, single_tex
     documents = documents[:1] if single_text else documents
     text = encode_documents(documents, tokenizer, single_text=single_text)
     preceding = tokenizer.encode("ab" * before)
-    targets = np.concatenate([c.targets.ravel() for c in held_out_chunks(text, preceding)])
+    chunks = held_out_chunks(text, preceding)
+    assert all((c.inputs[0] == tokenizer.vocabulary.meta_id).all() for c in chunks if c.fresh)
+    targets = np.concatenate([chunk.targets.ravel() for chunk in chunks])
     ids = text.token_ids[1 : len(text.token_ids) - single_text]
     assert Counter(targets[targets > 0].tolist()) == Counter(ids[ids > 0].tolist())
 

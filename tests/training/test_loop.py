@@ -192,14 +192,15 @@ def test_without_a_seed_runs_differ() -> None:
     assert not same(learn(model=model, seed=None).model, learn(model=model, seed=None).model)
 
 
-def test_the_callers_random_numbers_and_threads_stay() -> None:
+def test_the_callers_random_numbers_threads_and_arithmetic_stay() -> None:
     threads = torch.get_num_threads()
     torch.manual_seed(3)
     expected = torch.rand(4).tolist()
     torch.manual_seed(3)
-    learn(threads=1, dropout=0.5)
+    learn(threads=threads + 1, dropout=0.5)
     assert torch.rand(4).tolist() == expected
     assert torch.get_num_threads() == threads
+    assert np.float32(1e-30) * np.float32(1e-12) > 0  # tiny numbers are no zeros
 
 
 def test_a_trained_model_learns_on() -> None:

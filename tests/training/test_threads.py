@@ -79,8 +79,16 @@ def test_a_collapse_is_noticed_within_a_few_updates(machine: Machine) -> None:
     machine.work(tuner, 12)
     assert machine.threads == 1
     machine.seconds_per_token = {1: 40e-6, 2: 22e-6, 4: 13e-6}  # it has ended
-    machine.work(tuner, 600)
+    machine.work(tuner, 1200)
     assert machine.threads == 4
+
+
+def test_a_mere_slowing_down_is_looked_into(machine: Machine) -> None:
+    tuner = machine.tuner()
+    machine.work(tuner, 200)
+    machine.seconds_per_token = {1: 41e-6, 2: 23e-6, 4: 30e-6}  # well before it is due
+    machine.work(tuner, 20)
+    assert machine.threads == 2
 
 
 def test_a_hopeless_number_gets_one_update(machine: Machine) -> None:
@@ -102,6 +110,14 @@ def test_probing_stays_the_smaller_part(machine: Machine) -> None:
         machine.update(tuner, seconds)
     assert probed > 0
     assert probed < 0.3 * total
+
+
+def test_looking_again_costs_little_beside_a_busy_program(machine: Machine) -> None:
+    machine.seconds_per_token = {1: 40e-6, 2: 1.3e-3, 4: 1.5e-3}
+    machine.work(machine.tuner(), 5000)
+    slow = machine.settings.count(2) * 1.3 + machine.settings.count(4) * 1.5
+    assert machine.settings.count(2) > 1
+    assert slow < 0.05 * machine.now
 
 
 def test_small_chunks_raise_no_alarm(machine: Machine) -> None:

@@ -5,15 +5,28 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from types import FrameType
 
 from textgenrnn.errors import FileAccessError
 
-__all__ = ["interrupt_on_sigterm", "refuse_existing"]
+__all__ = ["interrupt_on_termination", "refuse_existing"]
 
 
-def interrupt_on_sigterm() -> None:
-    """Let ``kill`` end the program as Ctrl-C does, so that what was learned is kept."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+def interrupt_on_termination() -> None:
+    """Let ``kill``, and the end of the terminal, end the program as Ctrl-C does.
+
+    So what was learned is kept. What is ignored stays so, as ``nohup`` wants it.
+    """
+
+    def interrupt(_: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        # In the background of a script Ctrl-C is ignored, but not this.
+        (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
 
 
 def refuse_existing(output: Path, *, force: bool) -> None:

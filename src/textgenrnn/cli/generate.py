@@ -102,6 +102,7 @@ def generate(
             print(render(result), flush=True)
 
     with warnings.catch_warnings(), reworded(_OPTION_NAMES):
+        warnings.simplefilter("always")
         warnings.showwarning = _print_warning
         results = textgen.generate_results(
             n,

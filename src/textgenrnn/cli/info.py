@@ -48,7 +48,7 @@ def info(
         ("learned", "one long text" if config.single_text else "a collection of texts"),
         ("characters", f"{len(characters):,}: {_printable(characters)}"),
     ]
-    if "tokens_seen" in training:
+    if {"documents", "targets", "tokens_seen", "seconds"} <= training.keys():
         passes = training["tokens_seen"] / max(1, training["targets"])
         rows.append(
             (

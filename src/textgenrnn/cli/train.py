@@ -85,7 +85,7 @@ def train(
     Ctrl-C ends the training early and keeps the best model so far.
     """
     from textgenrnn.api import textgenrnn
-    from textgenrnn.cli.common import interrupt_on_sigterm, refuse_existing
+    from textgenrnn.cli.common import interrupt_on_termination, refuse_existing
     from textgenrnn.config import reworded
     from textgenrnn.errors import ConfigError
 
@@ -102,7 +102,7 @@ def train(
     refuse_existing(output, force=force)
     if minutes is None and epochs is None:
         minutes = _DEFAULT_MINUTES
-    interrupt_on_sigterm()
+    interrupt_on_termination()
     try:
         textgen = textgenrnn(start)
         with reworded(_OPTION_NAMES):

@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from textgenrnn.config import SamplingConfig
 from textgenrnn.errors import ModelFileError, NotTrainedError
-from textgenrnn.generation.decoder import Decoder, DecoderState
+from textgenrnn.generation.forms import AnyDecoder
 from textgenrnn.generation.result import FinishReason, GenerationResult
 from textgenrnn.generation.sampling import draw, filter_logits
 from textgenrnn.generation.strings import Bans, completes_any, cut_at_first
 from textgenrnn.network.parameters import FloatArray
-from textgenrnn.tokenizers import PADDING_ID
+from textgenrnn.tokenizers import META_TOKEN, PADDING_ID
 
 __all__ = ["Batch", "Request"]
 
@@ -53,7 +53,7 @@ class Batch:
 
     def __init__(
         self,
-        decoder: Decoder,
+        decoder: AnyDecoder,
         sampling: SamplingConfig,
         *,
         prefix: str = "",
@@ -63,7 +63,7 @@ class Batch:
         self._decoder, self._sampling = decoder, sampling
         self._tokenizer = decoder.tokenizer
         self._meta_id = decoder.tokenizer.vocabulary.meta_id
-        if len(decoder.tokenizer.vocabulary) < 2:
+        if set(decoder.tokenizer.vocabulary.tokens) <= {META_TOKEN}:
             raise NotTrainedError("the model knows no characters yet; train it on a text first.")
         self._prefix = prefix
         self._prefix_ids = decoder.tokenizer.encode(prefix)
@@ -72,12 +72,9 @@ class Batch:
         self._prefix_is_all = len(self._prefix_ids) >= sampling.max_tokens
         # How many of a row's last characters are watched for strings.
         self._watched = max((len(s) for s in (*sampling.stop, *sampling.banned)), default=0)
-        self._pieces: list[str] = []  # text of each token id, if any is watched
-        if self._watched:
-            vocab_size = decoder.config.vocab_size
-            self._pieces = [self._tokenizer.decode([token]) for token in range(vocab_size)]
-        self._bans = Bans(sampling.banned, self._pieces) if sampling.banned else None
-        self._start, self._start_logits = self._read_prefix()
+        self._bans: dict[int, Bans] = {}  # made when needed; by what pieces they are of
+        read_first = [] if self._prefix_is_all else self._prefix_ids.tolist()
+        self._start, self._start_logits = decoder.read([decoder.start_id, *read_first])
         # Rows [0, len(self.requests)) are active.
         self.requests: list[Request] = []
         self._state = decoder.initial_state(batch_size)
@@ -131,7 +128,8 @@ class Batch:
         self._append(tokens, going)
         if self._watched:
             for row in np.flatnonzero(going).tolist():
-                tail, piece = self._tails[row], self._pieces[tokens[row]]
+                tail = self._tails[row]
+                piece = self._tokenizer.pieces(tail)[tokens[row]]
                 if completes_any(self._sampling.stop, tail, piece):
                     ended[row] = "stop"
                 self._tails[row] = (tail + piece)[-self._watched :]
@@ -146,15 +144,6 @@ class Batch:
         """Return the ids after the prefix that an active row has so far (a view)."""
         return self._tokens[row, len(self._prefix_ids) : self._lengths[row]]
 
-    def _read_prefix(self) -> tuple[DecoderState, FloatArray]:
-        """Return the state and logits (V,) after ``<s>`` and the prefix, where texts start."""
-        state = self._decoder.initial_state(1)
-        logits = self._decoder.step(state, np.array([self._meta_id]))
-        if not self._prefix_is_all:
-            for token in self._prefix_ids:
-                logits = self._decoder.step(state, np.array([token]))
-        return state, logits[0].copy()
-
     def _masked_logits(self, n: int) -> tuple[FloatArray, list[int]]:
         """Return logits (n, V) without what must not come, and the rows in which nothing may.
 
@@ -167,10 +156,13 @@ class Batch:
             logits[:, self._meta_id] = -np.inf
         elif self._sampling.min_tokens:
             logits[self._lengths[:n] < self._sampling.min_tokens, self._meta_id] = -np.inf
-        if self._bans is None:
+        if not self._sampling.banned:
             return logits, []
         for row, tail in enumerate(self._tails):
-            for token_ids in self._bans.after(tail):
+            pieces = self._tokenizer.pieces(tail)
+            if id(pieces) not in self._bans:
+                self._bans[id(pieces)] = Bans(self._sampling.banned, pieces)
+            for token_ids in self._bans[id(pieces)].after(tail):
                 logits[row, token_ids] = -np.inf
         dead: list[int] = np.flatnonzero(np.isneginf(logits.max(axis=1))).tolist()
         logits[dead, self._meta_id] = 0
@@ -233,14 +225,15 @@ class Batch:
 
     def _result(self, row: int, reason: FinishReason) -> GenerationResult:
         generated = self.generated_ids(row)
-        if not generated.all():
-            # Draws can pick padding only where no probability is a number.
+        # Draws can pick padding only where no probability is a number. A vocabulary without `<s>`
+        # has padding in its place, but nothing ends by itself then.
+        if not generated.all() or (reason == "end" and self._meta_id == PADDING_ID):
             raise ModelFileError(
                 "the model's predictions are not numbers: its weights are so large that sums "
                 "overflow, because the file is damaged or its training diverged; use another copy "
                 "or train again with a lower learning rate."
             )
-        text = self._prefix + self._tokenizer.decode(generated)
+        text = self._prefix + self._tokenizer.decode(generated, after=self._prefix)
         if reason == "stop":
             text = cut_at_first(
                 self._sampling.stop, text, len(self._prefix), keep=self._sampling.keep_stop

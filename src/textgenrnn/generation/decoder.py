@@ -1,9 +1,8 @@
-"""A model made ready for fast decoding: one step per token for a batch of rows.
+"""A recurrent model made ready for fast decoding: one step per token for a batch of rows.
 
 The equations are those of :mod:`textgenrnn.network.forward`; four rewritings make a step cheap:
 
-- sigmoid(x) = (tanh(x / 2) + 1) / 2: with the sigmoid gates' columns halved once, a single tanh
-  serves all four gates of a layer;
+- a single tanh serves all four gates of a layer (:mod:`textgenrnn.generation.cells`);
 - the embedding is folded into the first layer's input product and into the output layer (one
   table row per token), as long as the tables stay small enough for the processor's cache;
 - the layers' outputs stand side by side in one buffer, so that [h_{k-1}, h_k] and the output
@@ -17,10 +16,13 @@ S attention span, P = V columns of the output product, or V + A·V + A with atte
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from textgenrnn.config import ModelConfig
+from textgenrnn.generation.cells import advance_cells, gates_for_tanh
 from textgenrnn.network.model import LanguageModel
 from textgenrnn.network.parameters import FloatArray, Parameters
 
@@ -64,22 +66,25 @@ class DecoderState:
 
 
 class Decoder:
-    """A model's parameters, rearranged once for stepping. Immutable and thread-safe.
+    """A recurrent model's parameters, rearranged for stepping. Immutable and thread-safe.
+
+    :func:`~textgenrnn.generation.forms.make_decoder` makes the fitting one for any model.
 
     Args:
-        model: The model to generate from.
+        model: The model to generate from, of the recurrent form.
 
     Example:
         >>> decoder = Decoder(model)                                    # doctest: +SKIP
-        >>> state = decoder.initial_state(batch_size=1)                 # doctest: +SKIP
-        >>> logits = decoder.step(state, np.array([model.tokenizer.vocabulary.meta_id]))
-        ...                                                             # doctest: +SKIP
+        >>> state, logits = decoder.read([decoder.start_id])            # doctest: +SKIP
+        >>> logits = decoder.step(state, np.array([5]))                 # doctest: +SKIP
     """
 
     def __init__(self, model: LanguageModel) -> None:
         config, parameters = model.config, model.parameters
+        assert config.form == "recurrent"
         self.config = config
         self.tokenizer = model.tokenizer
+        self.start_id = model.start_id
         hidden, embedding_size = config.hidden_size, config.embedding_size
         output_kernel, output_bias = _output_product(parameters, config)
         table_columns = max(4 * hidden, output_kernel.shape[1])
@@ -92,12 +97,12 @@ class Decoder:
             recurrent = parameters[f"rnn_{layer}.recurrent_kernel"]
             bias = parameters[f"rnn_{layer}.bias"]
             if layer == 1 and self._folded:
-                self._input_table = _gates_for_tanh(self._embedding @ kernel + bias)
+                self._input_table = gates_for_tanh(self._embedding @ kernel + bias)
                 matrix = recurrent
             else:
                 matrix = np.concatenate([kernel, recurrent])
-            self._matrices.append(_gates_for_tanh(matrix))
-            self._biases.append(_gates_for_tanh(bias))
+            self._matrices.append(gates_for_tanh(matrix))
+            self._biases.append(gates_for_tanh(bias))
         if self._folded:
             self._output_table = self._embedding @ output_kernel[:embedding_size] + output_bias
             output_kernel = output_kernel[embedding_size:]
@@ -109,6 +114,13 @@ class Decoder:
     def initial_state(self, batch_size: int) -> DecoderState:
         """Return the state of rows that have read nothing yet."""
         return DecoderState(self.config, batch_size, folded=self._folded)
+
+    def read(self, token_ids: Sequence[int]) -> tuple[DecoderState, FloatArray]:
+        """Return the state of one row that has read tokens, at least one, and the logits (V,)."""
+        state = self.initial_state(1)
+        for token in token_ids:
+            logits = self.step(state, np.array([token]))
+        return state, logits[0].copy()
 
     def step(self, state: DecoderState, token_ids: npt.NDArray[np.integer]) -> FloatArray:
         """Read one token per active row.
@@ -138,17 +150,8 @@ class Decoder:
                 )
             else:
                 gates += self._biases[layer]
-            np.tanh(gates, out=gates)
-            sigmoids = gates[:, : 3 * hidden]
-            sigmoids *= 0.5
-            sigmoids += 0.5
-            cell = state.cells[layer, :n]
-            cell *= gates[:, hidden : 2 * hidden]  # forget
-            np.multiply(gates[:, :hidden], gates[:, 3 * hidden :], out=products)  # input · new
-            cell += products
-            np.tanh(cell, out=products)
             output = features[:, end - hidden : end]
-            np.multiply(gates[:, 2 * hidden : 3 * hidden], products, out=output)
+            advance_cells(gates, state.cells[layer, :n], products, output)
         outputs = state.outputs[:n]
         np.dot(features, self._output_kernel, out=outputs)
         if self._folded:
@@ -204,9 +207,3 @@ def _output_product(parameters: Parameters, config: ModelConfig) -> tuple[FloatA
     columns = np.concatenate([*kernels, parameters["attention.weight"].T], axis=1)
     without_bias = np.zeros(columns.shape[1] - len(bias), np.float32)
     return columns, np.concatenate([bias, without_bias])
-
-
-def _gates_for_tanh(columns: FloatArray) -> FloatArray:
-    """Reorder the last axis from gates i, f, c, o to i, f, o, c and halve the sigmoid gates."""
-    i, f, c, o = np.split(columns, 4, axis=-1)
-    return np.ascontiguousarray(np.concatenate([i * 0.5, f * 0.5, o * 0.5, c], axis=-1))

@@ -11,7 +11,7 @@ import numpy as np
 from textgenrnn.config import SamplingConfig
 from textgenrnn.errors import ConfigError
 from textgenrnn.generation.batch import Batch, Request
-from textgenrnn.generation.decoder import Decoder
+from textgenrnn.generation.forms import AnyDecoder
 from textgenrnn.generation.result import GenerationResult, GenerationWarning
 
 __all__ = ["generate"]
@@ -21,7 +21,7 @@ _MAX_ATTEMPTS = 20
 
 
 def generate(
-    decoder: Decoder,
+    decoder: AnyDecoder,
     n: int = 1,
     *,
     prefix: str = "",
@@ -54,7 +54,7 @@ def generate(
         ModelFileError: If the model's predictions are no numbers.
 
     Example:
-        >>> results = generate(Decoder(model), 3, prefix="The")         # doctest: +SKIP
+        >>> results = generate(make_decoder(model), 3, prefix="The")         # doctest: +SKIP
         >>> [result.text for result in results]                         # doctest: +SKIP
     """
     for name, value in (("n", n), ("batch_size", batch_size)):

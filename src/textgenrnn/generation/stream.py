@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from textgenrnn.config import SamplingConfig
 from textgenrnn.generation.batch import Batch, Request
-from textgenrnn.generation.decoder import Decoder
+from textgenrnn.generation.forms import AnyDecoder
 from textgenrnn.generation.generate import fresh_entropy
 from textgenrnn.generation.strings import settled_length
 from textgenrnn.tokenizers import Tokenizer
@@ -15,7 +15,7 @@ __all__ = ["stream"]
 
 
 def stream(
-    decoder: Decoder, *, prefix: str = "", sampling: SamplingConfig | None = None
+    decoder: AnyDecoder, *, prefix: str = "", sampling: SamplingConfig | None = None
 ) -> Iterator[str]:
     """Yield a text in pieces whose concatenation is the text, the prefix first.
 
@@ -31,7 +31,7 @@ def stream(
         ModelFileError: If the model's predictions are no numbers; raised at the text's end.
 
     Example:
-        >>> for piece in stream(Decoder(model), prefix="The"):          # doctest: +SKIP
+        >>> for piece in stream(make_decoder(model), prefix="The"):     # doctest: +SKIP
         ...     print(piece, end="", flush=True)
     """
     sampling = sampling or SamplingConfig()
@@ -51,11 +51,14 @@ def _pieces(
     shown = prefix[-watched:] if watched else ""  # its end: a string may begin in it
     shown_length = len(prefix)
     pending = ""
+    end = prefix[-1:]  # of the text so far
     read = 0
     while not (finished := batch.step()):
         new_ids = batch.generated_ids(0)[read:]
         read += len(new_ids)
-        pending += tokenizer.decode(new_ids)
+        added = tokenizer.decode(new_ids, after=end)
+        end = added[-1:] or end
+        pending += added
         settled = max(0, settled_length(trimmed, shown + pending) - len(shown))
         piece, pending = pending[:settled], pending[settled:]
         if piece:

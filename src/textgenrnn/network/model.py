@@ -12,7 +12,7 @@ import numpy as np
 from textgenrnn.config import ModelConfig
 from textgenrnn.errors import ModelFileError
 from textgenrnn.network.parameters import FloatArray, Parameters, check_parameters
-from textgenrnn.tokenizers import Tokenizer
+from textgenrnn.tokenizers import META_TOKEN, PADDING_ID, Tokenizer
 
 __all__ = ["LanguageModel"]
 
@@ -40,6 +40,9 @@ class LanguageModel:
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        has_meta_token = META_TOKEN in self.tokenizer.vocabulary.ids
+        if not has_meta_token and not self._starts_from_padding:
+            raise ModelFileError(f"the vocabulary lacks the start and end token {META_TOKEN!r}.")
         if len(self.tokenizer.vocabulary) + 1 != self.config.vocab_size:
             raise ModelFileError(
                 f"the vocabulary has {len(self.tokenizer.vocabulary)} tokens, but the network "
@@ -50,6 +53,19 @@ class LanguageModel:
         frozen = {name: _frozen(values) for name, values in self.parameters.items()}
         object.__setattr__(self, "parameters", MappingProxyType(frozen))
         object.__setattr__(self, "training", MappingProxyType(dict(self.training)))
+
+    @property
+    def start_id(self) -> int:
+        """Id of what every text starts from: ``<s>``, or padding.
+
+        The original learns a single text without ``<s>``, and its windows hold padding before the
+        text begins; so it is in the windowed form.
+        """
+        return PADDING_ID if self._starts_from_padding else self.tokenizer.vocabulary.meta_id
+
+    @property
+    def _starts_from_padding(self) -> bool:
+        return self.config.form == "windowed" and self.config.single_text
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Read-only mappings cannot be pickled or copied; the model is made again from plain ones.

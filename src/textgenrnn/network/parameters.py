@@ -12,12 +12,21 @@ A network is a mapping from names to float32 arrays. Names follow the original's
     attention.position      (A, S)          score of a position 0 … S - 1 tokens back
     output.kernel           ((1 + A) C, V)  [embedding, h_1 … h_L, attention averages]; A may be 0
     output.bias             (V,)
+
+In the windowed form the output layer sees the average alone, and the average no positions::
+
+    attention.weight        (1, C)
+    output.kernel           (C, V)
+
+A bidirectional layer has two sets, ``rnn_k.forward.kernel`` … and ``rnn_k.backward.kernel`` …;
+then the input of layer k > 1 is (2H, 4H), and C = E + 2·L·H.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +40,8 @@ __all__ = [
     "check_parameters",
     "count_parameters",
     "initial_parameters",
+    "lstm_names",
+    "parameter_problems",
     "parameter_shapes",
 ]
 
@@ -52,16 +63,30 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     }
     inputs = config.embedding_size
     for layer in range(1, config.num_layers + 1):
-        shapes[f"rnn_{layer}.kernel"] = (inputs, 4 * hidden)
-        shapes[f"rnn_{layer}.recurrent_kernel"] = (hidden, 4 * hidden)
-        shapes[f"rnn_{layer}.bias"] = (4 * hidden,)
-        inputs = hidden
+        for lstm in lstm_names(config, layer):
+            shapes[f"{lstm}.kernel"] = (inputs, 4 * hidden)
+            shapes[f"{lstm}.recurrent_kernel"] = (hidden, 4 * hidden)
+            shapes[f"{lstm}.bias"] = (4 * hidden,)
+        inputs = config.layer_outputs
     if config.attention:
         shapes["attention.weight"] = (config.attention_heads, config.concat_size)
-        shapes["attention.position"] = (config.attention_heads, config.context_length)
+        if config.form == "recurrent":
+            shapes["attention.position"] = (config.attention_heads, config.context_length)
     shapes["output.kernel"] = (config.output_inputs, config.vocab_size)
     shapes["output.bias"] = (config.vocab_size,)
     return shapes
+
+
+def lstm_names(config: ModelConfig, layer: int) -> tuple[str, ...]:
+    """Return what the parameters of a layer's LSTMs begin with; layers count from 1.
+
+    Example:
+        >>> lstm_names(ModelConfig(vocab_size=66), 2)
+        ('rnn_2',)
+    """
+    if config.bidirectional:
+        return (f"rnn_{layer}.forward", f"rnn_{layer}.backward")
+    return (f"rnn_{layer}",)
 
 
 def count_parameters(config: ModelConfig) -> int:
@@ -89,7 +114,8 @@ def initial_parameters(config: ModelConfig, seed: int | None = None) -> dict[str
     hidden = config.hidden_size
     parameters: dict[str, FloatArray] = {}
     for name, shape in parameter_shapes(config).items():
-        kind = name.split(".")[1] if name.startswith("rnn_") else name
+        values: npt.NDArray[np.floating[Any]]
+        kind = name.rpartition(".")[2] if name.startswith("rnn_") else name
         if kind == "embedding.weight":
             values = rng.normal(0.0, 0.1, shape)
         elif kind == "kernel":
@@ -119,6 +145,14 @@ def check_parameters(parameters: Parameters, config: ModelConfig) -> None:
         ModelFileError: Naming every parameter that is missing, superfluous or of another shape,
             or that holds values that are not finite.
     """
+    if problems := parameter_problems(parameters, config):
+        raise ModelFileError(
+            "the parameters do not fit the configuration: " + "; ".join(problems) + "."
+        )
+
+
+def parameter_problems(parameters: Parameters, config: ModelConfig) -> list[str]:
+    """Return what :func:`check_parameters` would complain of, one string per parameter."""
     expected = parameter_shapes(config)
     problems = [f"`{name}` is missing" for name in expected if name not in parameters]
     problems += [f"`{name}` is not expected" for name in parameters if name not in expected]
@@ -129,7 +163,4 @@ def check_parameters(parameters: Parameters, config: ModelConfig) -> None:
             problems.append(f"`{name}` has shape {parameters[name].shape}, expected {shape}")
         elif not np.isfinite(parameters[name]).all():
             problems.append(f"`{name}` holds values that are not finite")
-    if problems:
-        raise ModelFileError(
-            "the parameters do not fit the configuration: " + "; ".join(problems) + "."
-        )
+    return problems

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,8 @@ from textgenrnn.errors import ConfigError, ModelFileError
 from textgenrnn.network.model import LanguageModel
 from textgenrnn.network.parameters import FloatArray
 from textgenrnn.storage.atomic import atomic_write
+from textgenrnn.storage.json_text import to_json
+from textgenrnn.storage.kinds import REMEDY, identify_model_file
 from textgenrnn.text.files import StrPath, explain_read_error
 from textgenrnn.tokenizers import restore_tokenizer
 
@@ -38,17 +39,6 @@ FORMAT_VERSION = 1
 
 _KEY = "textgenrnn"
 _FIELDS = {"config": dict, "tokens": list, "training": dict}
-_MAX_HEADER_BYTES = 100_000_000  # safetensors' own limit
-
-_REMEDY = "use a copy that is whole, or save the model again"
-_PICKLES = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
-_FOREIGN_KINDS: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
-    (b"\x89HDF\r\n\x1a\n", "is a Keras HDF5 weight file; reading these is not supported yet"),
-    (b"PK\x03\x04", "is a zip archive, such as PyTorch and Keras 3 write, not a textgenrnn model"),
-    (_PICKLES, "is a Python pickle, which is never loaded since it can run any code"),
-    (b"\x1f\x8b", "is a gzip archive; decompress it first"),
-    (b"\xfd7zXZ\x00", "is an xz archive; decompress it first"),
-)
 
 
 def save_model(model: LanguageModel, path: StrPath, *, half: bool = False) -> None:
@@ -125,21 +115,19 @@ def _to_json(model: LanguageModel) -> str:
         "training": dict(model.training),
     }
     try:
-        text = json.dumps(
-            content, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-        )
+        return to_json(content, compact=True)
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"the model's `training` must hold JSON types and finite numbers only: {error}."
         ) from error
-    # Lone surrogates are valid tokens and valid JSON escapes, but cannot be written as UTF-8.
-    return re.sub(r"[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _read(path: StrPath, *, with_parameters: bool) -> tuple[dict[str, Any], dict[str, FloatArray]]:
     """Return a file's own metadata, and its parameters if asked for."""
-    _refuse_foreign(path)
+    if identify_model_file(path) != "safetensors":
+        raise ModelFileError(f"`{path}` is a Keras HDF5 file, expected a .safetensors file.")
     try:
+        _check_length(path)
         with safe_open(path, framework="np") as file:
             metadata = _parse_metadata(path, file.metadata() or {})
             names = file.keys() if with_parameters else []
@@ -147,40 +135,19 @@ def _read(path: StrPath, *, with_parameters: bool) -> tuple[dict[str, Any], dict
     except OSError as error:
         raise explain_read_error(path, error) from error
     except SafetensorError as error:
-        raise ModelFileError(f"`{path}` is truncated or damaged ({error}); {_REMEDY}.") from error
+        raise ModelFileError(f"`{path}` is truncated or damaged ({error}); {REMEDY}.") from error
     return metadata, parameters
 
 
-def _refuse_foreign(path: StrPath) -> None:
-    """Raise a fitting error unless a file begins as a safetensors file does."""
-    try:
-        with Path(path).open("rb") as file:
-            head = file.read(512)
-            size = file.seek(0, os.SEEK_END)
-    except (OSError, ValueError) as error:
-        raise explain_read_error(path, error) from error
-    if not head:
-        raise ModelFileError(f"`{path}` is empty, expected a model; {_REMEDY}.")
-    header_bytes = int.from_bytes(head[:8], "little")
-    if head[8:9] == b"{" and header_bytes <= _MAX_HEADER_BYTES:
-        if size < 8 + header_bytes:
-            raise ModelFileError(
-                f"`{path}` is truncated: it ends inside its header, after {size:,} bytes; "
-                f"{_REMEDY}."
-            )
-        return
-    for magic, what in _FOREIGN_KINDS:
-        if head.startswith(magic):
-            raise ModelFileError(f"`{path}` {what}.")
-    if min(head) >= ord("\t"):
+def _check_length(path: StrPath) -> None:
+    """Raise a fitting error if a file ends inside its header."""
+    with Path(path).open("rb") as file:
+        header_bytes = int.from_bytes(file.read(8), "little")
+        size = file.seek(0, os.SEEK_END)
+    if size < 8 + header_bytes:
         raise ModelFileError(
-            f"`{path}` is a text file, expected a model; train one on it, or give the file that "
-            "training wrote."
+            f"`{path}` is truncated: it ends inside its header, after {size:,} bytes; {REMEDY}."
         )
-    raise ModelFileError(
-        f"`{path}` is of no known kind, or damaged at its start; expected a .safetensors file that "
-        "textgenrnn saved."
-    )
 
 
 def _parse_metadata(path: StrPath, metadata: dict[str, str]) -> dict[str, Any]:
@@ -195,12 +162,12 @@ def _parse_metadata(path: StrPath, metadata: dict[str, str]) -> dict[str, Any]:
         content = json.loads(metadata[_KEY])
     except (ValueError, RecursionError) as error:
         raise ModelFileError(
-            f"`{path}` is damaged: its metadata is not valid JSON ({error}); {_REMEDY}."
+            f"`{path}` is damaged: its metadata is not valid JSON ({error}); {REMEDY}."
         ) from error
     version = content.get("format_version") if isinstance(content, dict) else None
     if type(version) is not int or version < 1:
         raise ModelFileError(
-            f"`{path}` is damaged: its metadata has no valid `format_version`; {_REMEDY}."
+            f"`{path}` is damaged: its metadata has no valid `format_version`; {REMEDY}."
         )
     if version > FORMAT_VERSION:
         raise ModelFileError(
@@ -211,7 +178,7 @@ def _parse_metadata(path: StrPath, metadata: dict[str, str]) -> dict[str, Any]:
         if not isinstance(content.get(name), kind):
             raise ModelFileError(
                 f"`{path}` is damaged: `{name}` in its metadata must be a {kind.__name__}, got "
-                f"{type(content.get(name)).__name__}; {_REMEDY}."
+                f"{type(content.get(name)).__name__}; {REMEDY}."
             )
     return dict(content)
 

@@ -8,6 +8,7 @@ from textgenrnn.config import Level
 from textgenrnn.errors import ModelFileError
 from textgenrnn.tokenizers.base import META_TOKEN, PADDING_ID, TokenArray, Tokenizer, Vocabulary
 from textgenrnn.tokenizers.char import CharTokenizer
+from textgenrnn.tokenizers.word import WordTokenizer
 
 __all__ = [
     "META_TOKEN",
@@ -16,6 +17,7 @@ __all__ = [
     "TokenArray",
     "Tokenizer",
     "Vocabulary",
+    "WordTokenizer",
     "restore_tokenizer",
 ]
 
@@ -32,4 +34,8 @@ def restore_tokenizer(level: Level, tokens: Sequence[str]) -> Tokenizer:
     """
     if level == "char":
         return CharTokenizer(Vocabulary(tokens))
-    raise ModelFileError(f"the model's tokenizer is {level!r}; this version knows 'char'.")
+    if level == "word":
+        return WordTokenizer(Vocabulary(tokens))
+    raise ModelFileError(
+        f"the model's tokenizer is {level!r}; this version knows 'char' and 'word'."
+    )

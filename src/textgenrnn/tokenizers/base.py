@@ -27,10 +27,11 @@ class Vocabulary:
     """An immutable two-way mapping of tokens and ids; ids count from 1, 0 is padding and unknown.
 
     Args:
-        tokens: All tokens in the order of their ids; exactly one is ``<s>``.
+        tokens: All tokens in the order of their ids. One is ``<s>``, but in vocabularies of the
+            original's single texts.
 
     Raises:
-        ModelFileError: If a token is no string, is empty or stands twice, or ``<s>`` is missing.
+        ModelFileError: If a token is no string, is empty or stands twice.
 
     Example:
         >>> vocabulary = Vocabulary(["a", "b", "<s>"])
@@ -50,8 +51,6 @@ class Vocabulary:
         if len(self._ids) != len(self._tokens):
             double = next(t for i, t in enumerate(self._tokens, start=1) if self._ids[t] != i)
             raise ModelFileError(f"the vocabulary holds the token {double!r} twice.")
-        if META_TOKEN not in self._ids:
-            raise ModelFileError(f"the vocabulary lacks the start and end token {META_TOKEN!r}.")
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -65,8 +64,8 @@ class Vocabulary:
 
     @property
     def meta_id(self) -> int:
-        """Id of ``<s>``."""
-        return self._ids[META_TOKEN]
+        """Id of ``<s>``; 0, the padding, if there is none."""
+        return self._ids.get(META_TOKEN, PADDING_ID)
 
     def __len__(self) -> int:
         return len(self._tokens)
@@ -98,6 +97,18 @@ class Tokenizer(Protocol):
         """Return the ids (N,) of a text; what the vocabulary lacks becomes 0. No ``<s>`` added."""
         ...
 
-    def decode(self, token_ids: Sequence[int] | TokenArray) -> str:
-        """Return the text of ids (N,); padding and ``<s>`` give nothing."""
+    def decode(self, token_ids: Sequence[int] | TokenArray, after: str = "") -> str:
+        """Return what ids (N,) add to a text; padding and ``<s>`` give nothing.
+
+        Args:
+            token_ids: What comes next.
+            after: The text so far, or its end: whether a space is due depends on it.
+        """
+        ...
+
+    def pieces(self, after: str) -> tuple[str, ...]:
+        """Return what each id adds to a text that ends as ``after`` does.
+
+        There are few different tuples, and each is always the same object.
+        """
         ...

@@ -78,7 +78,16 @@ class CharTokenizer:
         table = self._id_of_code_point
         return np.asarray(table.take(np.minimum(points, len(table) - 1)), dtype=np.int32)
 
-    def decode(self, token_ids: Sequence[int] | TokenArray) -> str:
-        """Return the text of ids (N,); padding and ``<s>`` give nothing."""
+    def decode(self, token_ids: Sequence[int] | TokenArray, after: str = "") -> str:
+        """Return the text of ids (N,); padding and ``<s>`` give nothing.
+
+        Args:
+            token_ids: What to decode.
+            after: The text so far, which makes no difference to characters.
+        """
         characters = self._characters
         return "".join([characters[index] for index in token_ids])
+
+    def pieces(self, after: str) -> tuple[str, ...]:
+        """Return the character of each id; nothing for padding and ``<s>``."""
+        return self._characters

@@ -1,11 +1,13 @@
 """From encoded text to chunks of constant cost for truncated back-propagation through time.
 
-Both layouts read the text in pieces that start from zero state with ``<s>``, as generation does.
-Pieces of similar length stand side by side in a group, so that little is padding; a group longer
-than ``seq_len`` is cut in time, its state carried from chunk to chunk.
+The first two layouts read the text in pieces that start from zero state with ``<s>``, as generation
+does. Pieces of similar length stand side by side in a group, so that little is padding; a group
+longer than ``seq_len`` is cut in time, its state carried from chunk to chunk.
 
 - :class:`DocumentLayout`: a piece is a document, from its opening to its closing ``<s>``.
 - :class:`StreamLayout`: one long text is cut anew for each pass, into pieces of several lengths.
+
+The windowed form has a layout of its own, :class:`WindowLayout`: a row is a window with one target.
 
 Letters: B rows, T steps. Targets of 0 (padding, unknown characters) do not count.
 """
@@ -22,7 +24,15 @@ import numpy.typing as npt
 from textgenrnn.tokenizers import PADDING_ID, TokenArray
 from textgenrnn.training.data import EncodedText
 
-__all__ = ["Chunk", "DocumentLayout", "Layout", "StreamLayout", "cut_in_time", "make_layout"]
+__all__ = [
+    "Chunk",
+    "DocumentLayout",
+    "Layout",
+    "StreamLayout",
+    "WindowLayout",
+    "cut_in_time",
+    "make_layout",
+]
 
 _POOL_TOKENS = 2**19
 """Documents are sorted by length among about this many tokens, so that groups stay random."""
@@ -42,7 +52,7 @@ class Chunk:
 
     Attributes:
         inputs: (T, B) int64 token ids.
-        targets: (T, B) int64 ids of the tokens after them.
+        targets: (T, B) int64 ids of the tokens after them; of windows (1, B), after the last one.
         fresh: Whether the rows start from zero state; else they go on from the previous chunk.
     """
 
@@ -58,6 +68,11 @@ class Chunk:
 
 class Layout(Protocol):
     """How text is laid out in rows and steps."""
+
+    @property
+    def num_targets(self) -> int:
+        """Targets of a pass, those that do not count included."""
+        ...
 
     def chunks(self, rng: np.random.Generator | None) -> Iterator[Chunk]:
         """Yield one pass over the text; ``None``: in a fixed order."""
@@ -81,6 +96,11 @@ class DocumentLayout:
         self._rows = rows
         self._tokens_per_chunk = tokens_per_chunk
         self._seq_len = seq_len
+
+    @property
+    def num_targets(self) -> int:
+        """Targets of a pass."""
+        return self._text.num_targets
 
     def chunks(self, rng: np.random.Generator | None) -> Iterator[Chunk]:
         """Yield every document once, groups in random order."""
@@ -125,6 +145,11 @@ class StreamLayout:
             newlines = np.flatnonzero(self._token_ids == text.newline_id)
             self._line_starts = np.append(self._line_starts, newlines)
 
+    @property
+    def num_targets(self) -> int:
+        """Targets of a pass."""
+        return len(self._token_ids) - 1
+
     def chunks(self, rng: np.random.Generator | None) -> Iterator[Chunk]:
         """Yield every token once, groups in random order."""
         planned = self._piece_lengths()
@@ -166,10 +191,63 @@ class StreamLayout:
         return np.where(starts - line_starts < self._seq_len, line_starts, starts)
 
 
+class WindowLayout:
+    """Windows of the last tokens before each target, as the original trains.
+
+    A document's windows see nothing before its ``<s>``; a single text has no ``<s>`` and begins
+    with its first whole window, unless it is shorter than one.
+
+    Args:
+        text: The documents, or a single text.
+        window: Tokens of a window.
+        rows: Windows per chunk.
+    """
+
+    def __init__(self, text: EncodedText, *, window: int, rows: int) -> None:
+        self._text = text
+        self._window = window
+        self._rows = rows
+        first = int(text.single_text)  # of the tokens that a window may see
+        targets = np.arange(first + 1, len(text.token_ids) - first)
+        if text.single_text and len(targets) > window:
+            targets = targets[window - 1 :]
+        self._targets = targets[text.token_ids[targets] != PADDING_ID]
+        documents = np.searchsorted(text.starts, self._targets, side="left") - 1
+        self._begins = text.starts[documents] + first
+
+    @property
+    def num_targets(self) -> int:
+        """Windows of a pass."""
+        return len(self._targets)
+
+    def chunks(self, rng: np.random.Generator | None) -> Iterator[Chunk]:
+        """Yield every window once, in random order."""
+        count = len(self._targets)
+        order = np.arange(count) if rng is None else rng.permutation(count)
+        back = np.arange(-self._window, 0)[:, None]  # (T, 1)
+        for start in range(0, count, self._rows):
+            chosen = order[start : start + self._rows]
+            index = self._targets[chosen] + back  # (T, B)
+            inside = index >= self._begins[chosen]
+            windows = self._text.token_ids[np.where(inside, index, 0)]
+            yield Chunk(
+                np.where(inside, windows, PADDING_ID).astype(np.int64),
+                self._text.token_ids[self._targets[chosen]][None].astype(np.int64),
+                fresh=True,
+            )
+
+
 def make_layout(
-    text: EncodedText, *, tokens_per_chunk: int, seq_len: int, rows: int | None = None
+    text: EncodedText,
+    *,
+    tokens_per_chunk: int,
+    seq_len: int,
+    rows: int | None = None,
+    window: int | None = None,
 ) -> Layout:
     """Choose the layout for a text; the arguments are those of the layouts."""
+    if window is not None:
+        return WindowLayout(text, window=window, rows=rows or max(1, tokens_per_chunk // window))
     if text.single_text:
         rows = rows or max(1, tokens_per_chunk // seq_len)
         return StreamLayout(text, rows=rows, seq_len=seq_len)

@@ -27,6 +27,7 @@ _SAMPLES_AT = (0.1, 0.3, 0.6)
 _SMALLEST_BAR = 5
 """Characters; all figures and such a bar fit a terminal of 80."""
 _PLAIN_INTERVAL_S = 10.0
+_MOST_EPOCH_LINES = 50
 _NOTEBOOK_LINES = 40
 
 
@@ -108,8 +109,10 @@ class Display(Observer, ABC):
         self.refresh(status)
 
     def epoch_ended(self, status: Status, snapshot: Snapshot) -> None:
-        """Show a line for the pass, if the run is counted in passes."""
-        if self._num_epochs is not None:
+        """Show a line for the pass, if the run is counted in passes; of very many, for some."""
+        every = -(-(self._num_epochs or 1) // _MOST_EPOCH_LINES)
+        last = status.epoch == self._num_epochs
+        if self._num_epochs is not None and (status.epoch % every == 0 or last):
             held_out = (
                 ""
                 if status.held_out_bits is None

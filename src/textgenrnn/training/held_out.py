@@ -10,15 +10,16 @@ import torch
 import torch.nn.functional as F
 
 from textgenrnn.tokenizers import PADDING_ID, TokenArray
-from textgenrnn.training.batches import Chunk, DocumentLayout, cut_in_time
+from textgenrnn.training.batches import Chunk, DocumentLayout, WindowLayout, cut_in_time
 from textgenrnn.training.data import EncodedText
-from textgenrnn.training.modules import RecurrentNetwork
+from textgenrnn.training.modules import Network
 
 __all__ = ["bits_per_character", "held_out_chunks", "held_out_loss"]
 
 _ROWS = 32
 _WARM_UP = 256
 _SEQ_LEN = 128
+_WINDOWS = 256
 
 
 def bits_per_character(nats_per_token: float, *, tokens_per_character: float = 1.0) -> float:
@@ -26,17 +27,25 @@ def bits_per_character(nats_per_token: float, *, tokens_per_character: float = 1
     return nats_per_token * tokens_per_character / math.log(2)
 
 
-def held_out_chunks(text: EncodedText, preceding: TokenArray) -> list[Chunk]:
+def held_out_chunks(
+    text: EncodedText, preceding: TokenArray, *, window: int | None = None
+) -> list[Chunk]:
     """Lay out held-out text for scoring: each of its tokens is a target exactly once.
 
-    Documents start from zero state. A single text is read in up to 32 rows at once; each row first
+    Windows are those of the training, within the held-out text alone. In the recurrent form,
+    documents start from zero state. A single text is read in up to 32 rows at once; each row first
     reads ``<s>`` and 256 tokens of what stands before it, which do not count, so that its state is
     warm.
 
     Args:
         text: The held-out text.
         preceding: (N,) ids of what stood before a single text; its end is used.
+        window: Tokens of a window; ``None``: the recurrent form.
     """
+    if window is not None:
+        return list(
+            WindowLayout(text, window=window, rows=_WINDOWS).chunks(np.random.default_rng(0))
+        )
     if not text.single_text:
         layout = DocumentLayout(text, tokens_per_chunk=_ROWS * _SEQ_LEN, seq_len=_SEQ_LEN)
         # In a random order, always the same, so that the first chunks stand for all.
@@ -58,7 +67,7 @@ def held_out_chunks(text: EncodedText, preceding: TokenArray) -> list[Chunk]:
 
 
 def held_out_loss(
-    network: RecurrentNetwork, chunks: list[Chunk], *, seconds: float = math.inf
+    network: Network, chunks: list[Chunk], *, seconds: float = math.inf
 ) -> tuple[float, int]:
     """Score held-out text.
 

@@ -21,7 +21,7 @@ from textgenrnn.training.batches import Chunk, make_layout
 from textgenrnn.training.data import encode_documents, split_held_out
 from textgenrnn.training.held_out import bits_per_character, held_out_chunks, held_out_loss
 from textgenrnn.training.interrupts import Interrupts
-from textgenrnn.training.modules import NetworkState, RecurrentNetwork
+from textgenrnn.training.modules import NetworkState, make_network
 from textgenrnn.training.observer import Observer, Status
 from textgenrnn.training.plan import Plan, plan_training
 from textgenrnn.training.recipe import learning_rate_factor, make_optimizer
@@ -106,7 +106,8 @@ def train(
     """
     threads = torch.get_num_threads()
     try:
-        # Neither the caller's random numbers nor the number of threads change.
+        torch.set_flush_denormal(True)
+        # The caller's random numbers, number of threads and arithmetic stay as they are.
         with torch.random.fork_rng(devices=[]):
             return _Run(
                 model,
@@ -120,6 +121,7 @@ def train(
             ).run()
     finally:
         torch.set_num_threads(threads)
+        torch.set_flush_denormal(False)
 
 
 class _Run:
@@ -145,7 +147,6 @@ class _Run:
         assert isinstance(seed, int)
         self.rng = np.random.default_rng(seed)
         torch.manual_seed(seed % 2**63)
-        torch.set_flush_denormal(True)
         learned = list(documents)
         held_out = list(validation or [])
         if validation is None:
@@ -158,26 +159,28 @@ class _Run:
                 "there is nothing to learn: the text holds no character that the model knows."
             )
         self.text = text
+        self.window = model.config.context_length if model.config.form == "windowed" else None
         self.held_out: list[Chunk] = []
         if held_out:
             encoded = encode_documents(held_out, model.tokenizer, single_text=single_text)
             if encoded.num_targets:
-                self.held_out = held_out_chunks(encoded, text.token_ids[1:-1])
+                self.held_out = held_out_chunks(encoded, text.token_ids[1:-1], window=self.window)
         self.plan = plan_training(text, model.config, config, new=new)
-        self.network = RecurrentNetwork(
+        self.network = make_network(
             model.config, model.parameters, dropout=self.plan.dropout, dtype=self.plan.dtype
         )
         self.network.train()
         self.optimizer = make_optimizer(
             self.network,
             learning_rate=self.plan.learning_rate,
-            weight_decay=config.weight_decay,
+            weight_decay=self.plan.weight_decay,
         )
         self.layout = make_layout(
             text,
             tokens_per_chunk=self.plan.tokens_per_chunk,
             seq_len=self.plan.seq_len,
             rows=self.plan.rows,
+            window=self.window,
         )
         self.tuner = ThreadTuner(config.threads)
         self.deadline = None if config.minutes is None else self.started + 60 * config.minutes
@@ -236,7 +239,7 @@ class _Run:
             if self.deadline:
                 # Nobody can foresee which of D documents comes: ln D nats for each.
                 count = self.text.num_documents
-                choice = count * math.log(count) / self.text.num_targets
+                choice = count * math.log(count) / self.layout.num_targets
                 if self.loss < choice + _LEARNED_LOSS and not self.held_out:
                     return "learned"
             elif self.held_out and self._validate():
@@ -246,12 +249,13 @@ class _Run:
 
     def _update(self, chunk: Chunk, progress: float) -> bool:
         """Make one step of the optimiser; False if the loss is not finite."""
-        rate = self.plan.learning_rate * learning_rate_factor(progress)
+        rate = self.plan.learning_rate * learning_rate_factor(progress, self.model.config.form)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         inputs = chunk.inputs
-        unknown = self.rng.random(inputs.shape, np.float32) < _UNKNOWN_SHARE
-        inputs = np.where(unknown, PADDING_ID, inputs)
+        if self.window is None:  # windows hold enough of id 0
+            unknown = self.rng.random(inputs.shape, np.float32) < _UNKNOWN_SHARE
+            inputs = np.where(unknown, PADDING_ID, inputs)
         if chunk.fresh:
             self.state: NetworkState = self.network.initial_state(inputs.shape[1])
         count = chunk.num_targets
@@ -261,12 +265,10 @@ class _Run:
         targets = torch.from_numpy(chunk.targets).flatten()
         loss = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=PADDING_ID)
         value = loss.item()
-        if not math.isfinite(value):
-            return False
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
-        if not math.isfinite(norm.item()):
+        if not math.isfinite(value + norm.item()):
             return False
         self.optimizer.step()
         self.validated_now = False
@@ -274,8 +276,8 @@ class _Run:
         self.tokens += count
         self.epoch_tokens += count
         self.epoch_loss += value * count
-        # A running mean over about the last 50 updates, or over all if there were fewer.
-        weight = max(0.02, 1.0 / self.updates)
+        # A running mean over about the last 50 updates, or the last quarter of fewer.
+        weight = max(0.02, min(1.0, 4.0 / (self.updates + 3)))
         self.loss += weight * (value - self.loss)
         return True
 
@@ -285,7 +287,7 @@ class _Run:
             total = max(1e-3, end - self.training_started)
             return (time.perf_counter() - self.training_started) / total
         assert self.config.num_epochs is not None
-        return self.tokens / (self.config.num_epochs * self.text.num_targets)
+        return self.tokens / (self.config.num_epochs * self.layout.num_targets)
 
     def _next_validation(self) -> float:
         """Return the progress at which to validate next."""
@@ -336,7 +338,7 @@ class _Run:
         return Status(
             progress=progress,
             epoch=self.epoch,
-            epoch_progress=self.epoch_tokens / self.text.num_targets,
+            epoch_progress=self.epoch_tokens / self.layout.num_targets,
             updates=self.updates,
             tokens=self.tokens,
             loss=self.loss,
@@ -362,7 +364,7 @@ class _Run:
         seconds = time.perf_counter() - self.started
         record = {
             "documents": self.text.num_documents,
-            "targets": self.text.num_targets,
+            "targets": self.layout.num_targets,
             "tokens_seen": self.tokens,
             "updates": self.updates,
             "seconds": round(seconds, 1),

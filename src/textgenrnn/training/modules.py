@@ -1,10 +1,11 @@
-"""The network as a PyTorch module, built for the processor's fused LSTM kernels.
+"""The networks as PyTorch modules, built for the processor's fused LSTM kernels.
 
 Whole sequences go through ``torch.lstm`` one layer at a time, time-major, in constant shapes; with
 ``bf16`` the weights are kept in float32 and rounded once a step, so that gradients and the
 optimiser stay in float32 (mixed precision, Micikevicius et al., 2018).
 
-Letters: B batch, T steps, V vocabulary, E embedding, H hidden, L layers, C = E + L·H.
+Letters: B batch, T steps, V vocabulary, E embedding, H hidden, L layers, A attention heads, C the
+length of ``rnn_concat``.
 """
 
 from __future__ import annotations
@@ -17,9 +18,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from textgenrnn.config import ModelConfig
-from textgenrnn.network.parameters import FloatArray, Parameters, parameter_shapes
+from textgenrnn.network.parameters import (
+    FloatArray,
+    Parameters,
+    lstm_names,
+    parameter_shapes,
+)
+from textgenrnn.network.windowed import ATTENTION_EPSILON
 
-__all__ = ["NetworkState", "RecurrentNetwork"]
+__all__ = ["Network", "NetworkState", "RecurrentNetwork", "WindowedNetwork", "make_network"]
 
 
 @dataclass(frozen=True)
@@ -28,22 +35,22 @@ class NetworkState:
 
     Attributes:
         layers: Hidden and cell state of each layer, (1, B, H) each.
-        context: What the last S < ``context_length`` positions add to the logits of positions
-            that attend to them, and their scores, for each of A heads: (S, B, A·V + A); ``None``
-            without attention.
+        context: Of the recurrent form with attention: what the last S < ``context_length``
+            positions add to the logits of positions that attend to them, and their scores, for
+            each of A heads, (S, B, A·V + A); else ``None``.
     """
 
     layers: tuple[tuple[Tensor, Tensor], ...]
     context: Tensor | None
 
 
-class RecurrentNetwork(nn.Module):
-    """The recurrent form, as :mod:`textgenrnn.network.forward` defines it.
+class Network(nn.Module):
+    """What both forms share: parameters in torch's layout, the LSTM call, the way back.
 
     Args:
         config: Shape of the network.
         parameters: First values.
-        dropout: Share of the output layer's inputs that are silenced while training.
+        dropout: Share of the features that are silenced while training.
         dtype: Arithmetic of the LSTM and output layers: float32 or bfloat16.
     """
 
@@ -70,13 +77,65 @@ class RecurrentNetwork(nn.Module):
 
     def initial_state(self, batch_size: int) -> NetworkState:
         """Return the state before the first token."""
+        zeros = self._zeros(batch_size)
+        return NetworkState(((zeros, zeros),) * self.config.num_layers, None)
+
+    def export(self) -> dict[str, FloatArray]:
+        """Return a copy of the parameters in the model's own layout."""
+        exported = {}
+        for name in parameter_shapes(self.config):
+            values = self.weights[_key(name)].detach().float().cpu().numpy()
+            values = values.T if _is_transposed(name) else values
+            exported[name] = np.array(values, np.float32, order="C")
+        return exported
+
+    def _zeros(self, batch_size: int) -> Tensor:
         shape = (1, batch_size, self.config.hidden_size)
-        zeros = self.weights["embedding_weight"].new_zeros(shape, dtype=self.dtype)
-        context = None
-        if self.config.attention:
-            columns = self.config.attention_heads * (self.config.vocab_size + 1)
-            context = zeros.new_zeros((0, batch_size, columns))
-        return NetworkState(((zeros, zeros),) * self.config.num_layers, context)
+        return torch.zeros(shape, dtype=self.dtype, device=self._no_bias.device)
+
+    def _weight(self, name: str) -> Tensor:
+        weight: Tensor = self.weights[_key(name)]
+        return weight.to(self.dtype)
+
+    def _embed(self, token_ids: Tensor) -> Tensor:
+        return F.embedding(token_ids, self.weights["embedding_weight"]).to(self.dtype)
+
+    def _read(
+        self, lstm: str, inputs: Tensor, hidden_and_cell: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Run one LSTM over (T, B, inputs); return its outputs (T, B, H) and its last state."""
+        weights = [
+            self._weight(f"{lstm}.kernel"),
+            self._weight(f"{lstm}.recurrent_kernel"),
+            self._weight(f"{lstm}.bias"),
+            self._no_bias.to(self.dtype),
+        ]
+        output, hidden, cell = torch.lstm(
+            inputs, hidden_and_cell, weights, True, 1, 0.0, self.training, False, False
+        )
+        return output, hidden, cell
+
+    def _dropout_mask(self, rows: int) -> Tensor:
+        """Draw which features each row goes without, (1, B, C): the same ones at all T steps.
+
+        Drawing one value per feature and step instead took a tenth of the whole update (Gal and
+        Ghahramani, 2016, give the reasons why the locked form regularises recurrent networks).
+        """
+        kept = torch.rand(1, rows, self.config.concat_size) >= self.dropout
+        return (kept / (1.0 - self.dropout)).to(self.dtype)
+
+
+class RecurrentNetwork(Network):
+    """The recurrent form, as :mod:`textgenrnn.network.forward` defines it."""
+
+    def initial_state(self, batch_size: int) -> NetworkState:
+        """Return the state before the first token."""
+        state = super().initial_state(batch_size)
+        if not self.config.attention:
+            return state
+        columns = self.config.attention_heads * (self.config.vocab_size + 1)
+        context = self._zeros(batch_size).new_zeros((0, batch_size, columns))
+        return NetworkState(state.layers, context)
 
     def forward(self, token_ids: Tensor, state: NetworkState) -> tuple[Tensor, NetworkState]:
         """Read T tokens in each of B rows.
@@ -88,18 +147,10 @@ class RecurrentNetwork(nn.Module):
         Returns:
             Logits (T, B, V), float32, and the state to go on with, detached from the graph.
         """
-        outputs = [F.embedding(token_ids, self.weights["embedding_weight"]).to(self.dtype)]
+        outputs = [self._embed(token_ids)]
         layers = []
         for layer, hidden_and_cell in enumerate(state.layers, start=1):
-            weights = [
-                self._weight(f"rnn_{layer}.kernel"),
-                self._weight(f"rnn_{layer}.recurrent_kernel"),
-                self._weight(f"rnn_{layer}.bias"),
-                self._no_bias.to(self.dtype),
-            ]
-            output, hidden, cell = torch.lstm(
-                outputs[-1], hidden_and_cell, weights, True, 1, 0.0, self.training, False, False
-            )
+            output, hidden, cell = self._read(f"rnn_{layer}", outputs[-1], hidden_and_cell)
             outputs.append(output)
             layers.append((hidden.detach(), cell.detach()))
         features = torch.cat(outputs, dim=-1)  # (T, B, C)
@@ -112,15 +163,6 @@ class RecurrentNetwork(nn.Module):
         else:
             logits, context = self._attend(features, context)
         return logits.float(), NetworkState(tuple(layers), context)
-
-    def _dropout_mask(self, rows: int) -> Tensor:
-        """Draw which features each row goes without, (1, B, C): the same ones at all T steps.
-
-        Drawing one value per feature and step instead took a tenth of the whole update (Gal and
-        Ghahramani, 2016, give the reasons why the locked form regularises recurrent networks).
-        """
-        kept = torch.rand(1, rows, self.config.concat_size) >= self.dropout
-        return (kept / (1.0 - self.dropout)).to(self.dtype)
 
     def _attend(self, features: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (T, B, V) with the attention averages, and the context to carry on.
@@ -152,18 +194,46 @@ class RecurrentNetwork(nn.Module):
         kept = max(0, len(known) - (self.config.context_length - 1))
         return logits + averages.transpose(0, 1), known[kept:].detach()
 
-    def export(self) -> dict[str, FloatArray]:
-        """Return a copy of the parameters in the model's own layout."""
-        exported = {}
-        for name in parameter_shapes(self.config):
-            values = self.weights[_key(name)].detach().float().cpu().numpy()
-            values = values.T if _is_transposed(name) else values
-            exported[name] = np.array(values, np.float32, order="C")
-        return exported
 
-    def _weight(self, name: str) -> Tensor:
-        weight: Tensor = self.weights[_key(name)]
-        return weight.to(self.dtype)
+class WindowedNetwork(Network):
+    """The windowed form, as :mod:`textgenrnn.network.windowed` defines it."""
+
+    def forward(self, token_ids: Tensor, state: NetworkState) -> tuple[Tensor, NetworkState]:
+        """Read B windows of T tokens.
+
+        Args:
+            token_ids: (T, B) int64, left-padded with 0.
+            state: What :meth:`initial_state` returned: windows have no past.
+
+        Returns:
+            Logits (1, B, V), float32, of the token after each window, and the state as it was.
+        """
+        outputs = [self._embed(token_ids)]
+        for layer, hidden_and_cell in enumerate(state.layers, start=1):
+            first, *second = lstm_names(self.config, layer)
+            inputs = outputs[-1]
+            directions = [self._read(first, inputs, hidden_and_cell)[0]]
+            for lstm in second:
+                output, _, _ = self._read(lstm, inputs.flip(0), hidden_and_cell)
+                directions.append(output.flip(0))
+            outputs.append(torch.cat(directions, dim=-1))  # (T, B, H or 2H)
+        features = torch.cat(outputs, dim=-1)  # (T, B, C)
+        scores = (features @ self._weight("attention.weight")[0]).float()  # (T, B)
+        weights = torch.exp(scores - scores.max(dim=0, keepdim=True).values.detach())
+        weights = weights / (weights.sum(dim=0, keepdim=True) + ATTENTION_EPSILON)
+        averages = torch.einsum("tb,tbc->bc", weights.to(self.dtype), features)
+        if self.training and self.dropout:
+            averages = averages * self._dropout_mask(len(averages))[0]
+        logits = F.linear(averages, self._weight("output.kernel"), self._weight("output.bias"))
+        return logits[None].float(), state
+
+
+def make_network(
+    config: ModelConfig, parameters: Parameters, *, dropout: float, dtype: torch.dtype
+) -> Network:
+    """Return the module of the configuration's form; the arguments are those of the modules."""
+    form = WindowedNetwork if config.form == "windowed" else RecurrentNetwork
+    return form(config, parameters, dropout=dropout, dtype=dtype)
 
 
 def _key(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -16,8 +17,16 @@ __all__ = ["Plan", "plan_size", "plan_training"]
 _TOKENS_PER_CHUNK = 1024
 _SEQ_LEN_STREAM = 64
 _SEQ_LEN_DOCUMENTS = 128
+_FEWEST_TOKENS_PER_CHUNK = 16
 _FEW_UPDATES = 50
-_WANTED_UPDATES = 400
+_GOOD_COVERAGE = 0.98
+_WANTED_UPDATES = 2000
+_PASSES_OF_MINUTES = 16
+"""Passes within which a run by time should make the wanted updates."""
+_WINDOWS_PER_CHUNK = 128
+_PEAK_RATE_OF_WINDOWS = 4e-3
+_PEAK_RATE = 1e-2
+_PEAK_RATE_OF_TRAINED = 2.5e-3
 
 _SIZES = (
     # tokens of text, minutes, cells: the first row whose limits both hold
@@ -53,6 +62,7 @@ class Plan:
         rows: Rows per chunk if the caller fixed them.
         seq_len: Most steps that gradients flow back.
         learning_rate: Peak rate.
+        weight_decay: Of the matrices.
         dropout: Share of the output layer's inputs that are silenced.
         dtype: Number format of the products.
         notes: What the user should know, one sentence each.
@@ -64,6 +74,7 @@ class Plan:
     rows: int | None
     seq_len: int
     learning_rate: float
+    weight_decay: float
     dropout: float
     dtype: torch.dtype
     notes: tuple[str, ...] = ()
@@ -115,41 +126,30 @@ def plan_training(text: EncodedText, model: ModelConfig, config: TrainConfig, *,
         config: The caller's wishes.
         new: Whether the network starts from nothing; a trained one gets a lower rate.
     """
-    notes = []
     targets = text.num_targets
     seq_len = config.seq_len or (_SEQ_LEN_STREAM if text.single_text else _SEQ_LEN_DOCUMENTS)
     rows = config.batch_size
+    windowed = model.form == "windowed"
+    if windowed:
+        # The original's recipe: Adam without decay, as many windows as asked for.
+        rows, seq_len = rows or _WINDOWS_PER_CHUNK, model.context_length
     if rows is not None:
         tokens = rows * seq_len
     else:
         # Small texts get small chunks: many updates matter more than full matrices.
         tokens = _TOKENS_PER_CHUNK
-        passes = config.num_epochs or 16
-        wanted = _WANTED_UPDATES if config.num_epochs else passes
-        while tokens > 64 and targets * passes < tokens * wanted:
+        wanted = targets * (config.num_epochs or _PASSES_OF_MINUTES) / _WANTED_UPDATES
+        while tokens > max(wanted, _FEWEST_TOKENS_PER_CHUNK):
             tokens //= 2
-        seq_len = min(seq_len, tokens)
-    if config.num_epochs and rows is not None:
-        # Documents fill rows one by one, a single text all at once.
-        per_pass = -(-text.num_documents // rows)
-        if text.single_text:
-            per_pass = -(-targets // max(1, min(tokens, targets)))
-        if per_pass * config.num_epochs < _FEW_UPDATES:
-            notes.append(
-                f"the whole run has only {per_pass * config.num_epochs} updates; more epochs or a "
-                "smaller batch_size learn more (leave batch_size out to have it planned)."
-            )
-    if targets < (rows or 1):
-        notes.append(f"the text is smaller than a batch of {rows}; the batch shrinks to fit it.")
-    if text.coverage < 0.98:
-        notes.append(
-            f"the model knows only {text.coverage:.1%} of the text's characters; the others are "
-            "read as unknown and never written. A new model learns them all."
-        )
-    # The rate is for chunks of 1,024 tokens; noisier gradients of smaller chunks want less.
+        seq_len = min(seq_len, max(tokens, _SEQ_LEN_STREAM))
     rate = config.learning_rate
-    if rate is None:
-        rate = (1e-2 if new else 2.5e-3) * min(1.0, (tokens / _TOKENS_PER_CHUNK) ** 0.5)
+    if rate is None and windowed:
+        rate = _PEAK_RATE_OF_WINDOWS
+    elif rate is None:
+        rate = _PEAK_RATE if new else _PEAK_RATE_OF_TRAINED
+    dropout = config.dropout
+    if dropout is None:
+        dropout = 0.0 if windowed else _plan_dropout(text, config)
     return Plan(
         model=model,
         num_targets=targets,
@@ -157,7 +157,34 @@ def plan_training(text: EncodedText, model: ModelConfig, config: TrainConfig, *,
         rows=rows,
         seq_len=seq_len,
         learning_rate=rate,
-        dropout=_plan_dropout(text, config) if config.dropout is None else config.dropout,
+        weight_decay=0.0 if windowed else config.weight_decay,
+        dropout=dropout,
         dtype=matrix_arithmetic(config.precision, model.hidden_size),
-        notes=tuple(notes),
+        notes=tuple(_notes(text, config, windowed=windowed, seq_len=seq_len)),
     )
+
+
+def _notes(
+    text: EncodedText, config: TrainConfig, *, windowed: bool, seq_len: int
+) -> Iterator[str]:
+    """Yield what the user should know about the caller's choices and the text."""
+    rows, targets = config.batch_size, text.num_targets
+    if rows is not None:
+        if windowed:
+            updates = -(-targets // rows)
+        elif text.single_text:
+            updates = -(-targets // min(rows * seq_len, targets))
+        else:
+            updates = -(-text.num_documents // rows)
+        if config.num_epochs and updates * config.num_epochs < _FEW_UPDATES:
+            yield (
+                f"the whole run has only {updates * config.num_epochs} updates; more epochs or a "
+                "smaller batch_size learn more (leave batch_size out to have it planned)."
+            )
+        if targets < rows:
+            yield f"the text is smaller than a batch of {rows}; the batch shrinks to fit it."
+    if text.coverage < _GOOD_COVERAGE:
+        yield (
+            f"the model knows only {text.coverage:.1%} of the text's characters; the others are "
+            "read as unknown and never written. A new model learns them all."
+        )

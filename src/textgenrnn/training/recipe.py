@@ -6,7 +6,8 @@ import math
 
 import torch
 
-from textgenrnn.training.modules import RecurrentNetwork
+from textgenrnn.config import Form
+from textgenrnn.training.modules import Network
 
 __all__ = ["learning_rate_factor", "make_optimizer", "matrix_arithmetic"]
 
@@ -16,18 +17,24 @@ _SMALLEST_BF16 = 192
 """Below this many cells the roundings to bfloat16 cost more than the products save."""
 
 
-def learning_rate_factor(progress: float) -> float:
+def learning_rate_factor(progress: float, form: Form = "recurrent") -> float:
     """Return the share of the peak rate at a point of the run.
 
-    Linear warm-up over the first 5 %, then a cosine down to 2 % (Loshchilov and Hutter, 2017).
+    Linear warm-up over the first 5 %, then a cosine down to 2 % (Loshchilov and Hutter, 2017). In
+    the windowed form as the original does: falling linearly from the start.
 
     Args:
         progress: Share of the run that is over, in [0, 1]: by time or by tokens.
+        form: Form of the model.
 
     Example:
         >>> learning_rate_factor(0.05)
         1.0
+        >>> learning_rate_factor(0.25, "windowed")
+        0.75
     """
+    if form == "windowed":
+        return max(_FINAL_FACTOR, 1.0 - progress)
     if progress < _WARM_UP:
         # Never 0, so that the very first update of a short run counts.
         return max(progress / _WARM_UP, 0.02)
@@ -36,7 +43,7 @@ def learning_rate_factor(progress: float) -> float:
 
 
 def make_optimizer(
-    network: RecurrentNetwork, *, learning_rate: float, weight_decay: float
+    network: Network, *, learning_rate: float, weight_decay: float
 ) -> torch.optim.AdamW:
     """Return AdamW with decay on the matrices alone: not on embeddings, biases and attention."""
     decayed: list[torch.nn.Parameter] = []

@@ -17,6 +17,9 @@ import torch
 __all__ = ["ThreadTuner", "available_cores"]
 
 _PROBE_INTERVAL_S = 10.0
+_PROBE_SHARE = 0.03
+"""Most of the time that goes into looking again without an alarm: beside a busy program a single
+update of too many threads may take more than a second."""
 _PROBE_UPDATES = 3
 _REST = 3.0
 """After a probe, at least this many times its duration without another: probing stays the smaller
@@ -102,7 +105,8 @@ class ThreadTuner:
         self._rest_s += seconds
         usual = self._rates[self._best]
         slower = len(self._times) == _PROBE_UPDATES and min(self._times) > _ALARM * usual
-        due = self._clock() - self._last_probe > _PROBE_INTERVAL_S
+        interval = max(_PROBE_INTERVAL_S, self._probe_s / _PROBE_SHARE)
+        due = self._clock() - self._last_probe > interval
         rested = self._rest_s > _REST * self._probe_s
         if rested and (slower or due or rate > _HOPELESS * usual):
             self._queue = list(self._candidates)
