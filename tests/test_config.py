@@ -55,6 +55,10 @@ def test_sizes_follow_from_the_shape() -> None:
     assert MODEL.concat_size == 4 + 3 * 8
     assert MODEL.output_inputs == 2 * MODEL.concat_size
     assert MODEL.replace(attention=False).output_inputs == MODEL.concat_size
+    windowed = MODEL.replace(form="windowed")
+    assert (windowed.concat_size, windowed.output_inputs) == (4 + 3 * 8, 4 + 3 * 8)
+    both_ways = windowed.replace(bidirectional=True)
+    assert (both_ways.layer_outputs, both_ways.output_inputs) == (16, 4 + 3 * 16)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +77,24 @@ def test_sizes_follow_from_the_shape() -> None:
         ),
         ({"attention": 1}, "`attention` must be True or False, got 1."),
         ({"single_text": "no"}, "`single_text` must be True or False, got 'no'."),
-        ({"level": "chars"}, "`level` must be one of 'char', got 'chars' (did you mean `char`?)."),
-        ({"form": None}, "`form` must be one of 'recurrent', got None."),
+        ({"level": "chars"}, "`level` must be one of 'char', 'word', got 'chars' (did you mean `char`?)."),
+        ({"form": None}, "`form` must be one of 'recurrent', 'windowed', got None."),
+        ({"bidirectional": 1}, "`bidirectional` must be True or False, got 1."),
+        (
+            {"bidirectional": True},
+            "`bidirectional` must be False in the recurrent form, got True: a state that is "
+            "carried on cannot read backwards; pass form='windowed'.",
+        ),
+        (
+            {"form": "windowed"},
+            "`attention` must be True in the windowed form, got False: its output layer sees the "
+            "attention average alone; pass attention=True, or form='recurrent'.",
+        ),
+        (
+            {"form": "windowed", "attention": True, "attention_heads": 2},
+            "`attention_heads` must be 1 in the windowed form, got 2; leave it out, or pass "
+            "form='recurrent'.",
+        ),
     ],
 )
 def test_model_config_refuses(changes: dict[str, Any], message: str) -> None:

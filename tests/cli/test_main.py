@@ -23,7 +23,7 @@ Cli = Callable[..., tuple[int, str, str]]
 COMMAND = (sys.executable, "-W", "error", "-m", "textgenrnn")
 TEXTS = ["Oslo", "Bergen", "Paris", "Nice", "Lyon", "Rome"] * 5
 # Small, endless but for Ctrl-C, and with a line at each epoch that says it has learned something.
-ENDLESS = ("train", "texts.txt", "--epochs", "40000", "--cells", "8", "--threads", "1")
+ENDLESS = ("train", "texts.txt", "--epochs", "2000", "--cells", "8", "--threads", "1")
 PATIENCE_S = 120.0
 
 

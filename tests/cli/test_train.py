@@ -40,7 +40,8 @@ def test_a_model_is_trained_and_saved(cli: Cli, text_file: Path, tmp_path: Path)
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == "städte.txt: 30 documents, 135 characters, utf-8"
-    assert lines[1].startswith("Training a new model: 1 layer of 8 LSTM cells, ")
+    assert lines[1] == "30 texts collected."
+    assert lines[2].startswith("Training new model w/ 1-layer, 8-cell LSTMs (")
     assert sum(line.startswith("Epoch ") for line in lines) == 2
     assert lines[-2].startswith("Trained for ")
     assert lines[-1] == (
@@ -146,11 +147,6 @@ def test_a_model_to_go_on_from(
         (
             "--cells 9 --from model.safetensors",
             "--cells and --layers shape a new model; a model given by --from has its own.",
-        ),
-        (
-            "-o model.hdf5",
-            "cannot save `model.hdf5`: writing Keras HDF5 files is not supported yet; give a name "
-            "that ends in .safetensors, such as `model.safetensors`.",
         ),
         ("-o städte.txt -f", "`städte.txt` is the text to learn; give another file as the output."),
     ],

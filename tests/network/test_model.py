@@ -8,7 +8,7 @@ import pytest
 from textgenrnn.errors import ModelFileError
 from textgenrnn.network.model import LanguageModel
 from textgenrnn.network.parameters import initial_parameters
-from textgenrnn.tokenizers import CharTokenizer
+from textgenrnn.tokenizers import CharTokenizer, Vocabulary
 
 
 def test_a_model_cannot_be_changed(tiny_model: LanguageModel) -> None:
@@ -82,3 +82,29 @@ def test_a_vocabulary_of_another_size_is_refused(tiny_model: LanguageModel) -> N
 def test_parameters_of_another_shape_are_refused(tiny_model: LanguageModel) -> None:
     with pytest.raises(ModelFileError, match=r"`rnn_2.bias` has shape \(32,\), expected \(36,\)"):
         replace(tiny_model, config=tiny_model.config.replace(hidden_size=9))
+
+
+def test_texts_start_from_the_meta_token_or_from_padding(tiny_model: LanguageModel) -> None:
+    assert tiny_model.start_id == tiny_model.tokenizer.vocabulary.meta_id != 0
+    for form in ("recurrent", "windowed"):
+        config = tiny_model.config.replace(single_text=True, form=form, attention=True)
+        model = replace(tiny_model, config=config, parameters=initial_parameters(config, seed=0))
+        assert (model.start_id == 0) is (form == "windowed")
+
+
+def test_only_what_starts_from_padding_may_lack_the_meta_token(tiny_model: LanguageModel) -> None:
+    tokens = [chr(97 + i) for i in range(len(tiny_model.tokenizer.vocabulary))]
+    tokenizer = CharTokenizer(Vocabulary(tokens))
+    windowed = tiny_model.config.replace(form="windowed", attention=True)
+    for config in (tiny_model.config, windowed):
+        with pytest.raises(ModelFileError) as caught:
+            replace(
+                tiny_model,
+                config=config,
+                parameters=initial_parameters(config, seed=0),
+                tokenizer=tokenizer,
+            )
+        assert str(caught.value) == "the vocabulary lacks the start and end token '<s>'."
+    config = windowed.replace(single_text=True)
+    model = LanguageModel(config, initial_parameters(config, seed=0), tokenizer)
+    assert model.start_id == model.tokenizer.vocabulary.meta_id == 0

@@ -7,6 +7,7 @@ from textgenrnn.network.parameters import (
     check_parameters,
     count_parameters,
     initial_parameters,
+    lstm_names,
     parameter_shapes,
 )
 
@@ -40,6 +41,49 @@ def test_without_attention_the_output_layer_has_half_the_inputs() -> None:
     shapes = parameter_shapes(CONFIG.replace(attention=False))
     assert "attention.weight" not in shapes
     assert shapes["output.kernel"] == (21, 11)
+
+
+def test_the_windowed_form_sees_the_average_alone() -> None:
+    shapes = parameter_shapes(CONFIG.replace(form="windowed"))
+    assert "attention.position" not in shapes
+    assert shapes["attention.weight"] == (1, 21)
+    assert shapes["output.kernel"] == (21, 11)
+
+
+def test_bidirectional_layers_have_two_of_everything() -> None:
+    config = CONFIG.replace(form="windowed", bidirectional=True)
+    assert parameter_shapes(config) == {
+        "embedding.weight": (11, 5),
+        "rnn_1.forward.kernel": (5, 32),
+        "rnn_1.forward.recurrent_kernel": (8, 32),
+        "rnn_1.forward.bias": (32,),
+        "rnn_1.backward.kernel": (5, 32),
+        "rnn_1.backward.recurrent_kernel": (8, 32),
+        "rnn_1.backward.bias": (32,),
+        "rnn_2.forward.kernel": (16, 32),
+        "rnn_2.forward.recurrent_kernel": (8, 32),
+        "rnn_2.forward.bias": (32,),
+        "rnn_2.backward.kernel": (16, 32),
+        "rnn_2.backward.recurrent_kernel": (8, 32),
+        "rnn_2.backward.bias": (32,),
+        "attention.weight": (1, 37),
+        "output.kernel": (37, 11),
+        "output.bias": (11,),
+    }
+    assert lstm_names(config, 2) == ("rnn_2.forward", "rnn_2.backward")
+    assert lstm_names(CONFIG, 2) == ("rnn_2",)
+    parameters = initial_parameters(config, seed=0)
+    check_parameters(parameters, config)
+    assert parameters["rnn_2.backward.bias"].reshape(4, 8).mean(axis=1).tolist() == [0, 1, 0, 0]
+    assert not np.array_equal(parameters["rnn_2.forward.kernel"], parameters["rnn_2.backward.kernel"])
+
+
+def test_the_tutorials_model_has_the_size_that_is_published() -> None:
+    config = ModelConfig(
+        vocab_size=80, embedding_size=300, hidden_size=64, num_layers=2, attention=True,
+        form="windowed", bidirectional=True,
+    )  # fmt: skip
+    assert count_parameters(config) == 354_812
 
 
 def test_count_is_that_of_the_arrays() -> None:

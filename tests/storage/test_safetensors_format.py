@@ -17,7 +17,7 @@ from textgenrnn.errors import ConfigError, FileAccessError, ModelFileError, Text
 from textgenrnn.network.model import LanguageModel
 from textgenrnn.network.parameters import initial_parameters, parameter_shapes
 from textgenrnn.storage.safetensors_format import load_model, read_metadata, save_model
-from textgenrnn.tokenizers import CharTokenizer
+from textgenrnn.tokenizers import CharTokenizer, Vocabulary, WordTokenizer
 
 
 @pytest.fixture
@@ -60,6 +60,35 @@ def test_a_model_comes_back(path: Path, tiny_model: LanguageModel) -> None:
         assert values.dtype == np.float32
         assert not values.flags.writeable
         assert np.array_equal(values, tiny_model.parameters[name])
+
+
+@pytest.mark.parametrize("config", [{}, {"bidirectional": True}, {"single_text": True}], ids=str)
+def test_windowed_models_come_back(
+    tmp_path: Path, make_model: Callable[..., LanguageModel], config: dict[str, Any]
+) -> None:
+    model = make_model(form="windowed", attention=True, num_layers=2, context_length=7, **config)
+    if model.config.single_text:  # as the original's, it needs no `<s>`
+        tokens = ["a", "b", "c", "d", "e", "f", "g", "h", "i"]
+        model = replace(model, tokenizer=CharTokenizer(Vocabulary(tokens)))
+    path = tmp_path / "windowed.safetensors"
+    save_model(model, path)
+    loaded = load_model(path)
+    assert loaded.config == model.config
+    assert loaded.tokenizer.vocabulary == model.tokenizer.vocabulary
+    for name, values in model.parameters.items():
+        assert np.array_equal(loaded.parameters[name], values)
+
+
+def test_models_of_words_come_back(
+    tmp_path: Path, make_model: Callable[..., LanguageModel]
+) -> None:
+    words = WordTokenizer(Vocabulary(["春眠", "it's", "\n", "<s>"]))
+    model = make_model("abc", level="word")
+    path = tmp_path / "words.safetensors"
+    save_model(replace(model, tokenizer=words), path)
+    loaded = load_model(path).tokenizer
+    assert isinstance(loaded, WordTokenizer)
+    assert loaded.vocabulary == words.vocabulary
 
 
 @pytest.mark.parametrize("half", [False, True])
@@ -163,7 +192,7 @@ def test_a_folder_is_no_model(tmp_path: Path) -> None:
         (b"", "is empty, expected a model; "),
         (
             b"\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08",
-            "is a Keras HDF5 weight file; reading these is not supported yet.",
+            "is a Keras HDF5 file, expected a .safetensors file.",
         ),
         (
             b"PK\x03\x04\0\0\x08\x08\0\0",
@@ -185,8 +214,8 @@ def test_a_folder_is_no_model(tmp_path: Path) -> None:
         (b"Hi", "is a text file, expected a model; "),
         (
             b"GGUF\x03\0\0\0\x01\0\0\0",
-            "is of no known kind, or damaged at its start; expected a .safetensors file that "
-            "textgenrnn saved.",
+            "is of no known kind, or damaged at its start; expected a .safetensors or .hdf5 file "
+            "that textgenrnn saved.",
         ),
     ],
 )
@@ -275,8 +304,9 @@ def test_metadata_of_wrong_types(
     [
         ({"heads": 4}, "unknown setting `heads` for ModelConfig. Known settings: "),
         ({"hidden_size": "8"}, "`hidden_size` must be a whole number of at least 1, got '8'."),
-        ({"form": "windowed"}, "`form` must be one of 'recurrent', got 'windowed'."),
-        ({"level": "word"}, "`level` must be one of 'char', got 'word'."),
+        ({"form": "window"}, "`form` must be one of 'recurrent', 'windowed', got 'window' (did "),
+        ({"form": "windowed"}, "`attention` must be True in the windowed form, got False: its "),
+        ({"level": "byte"}, "`level` must be one of 'char', 'word', got 'byte'."),
         ({"vocab_size": 5}, "the vocabulary has "),
         (
             {"num_layers": 10**12},

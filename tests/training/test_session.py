@@ -72,8 +72,10 @@ def test_what_is_said(model: LanguageModel, capsys: pytest.CaptureFixture[str]) 
     run(model)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "30 documents, 135 characters"
-    assert lines[1].startswith("Training a new model: 1 layer of 5 LSTM cells, ")
-    assert lines[1].endswith(f"characters: {model.config.vocab_size - 2}.")
+    assert lines[1] == "30 texts collected."
+    assert lines[2].startswith("Training new model w/ 1-layer, 5-cell LSTMs (")
+    assert lines[2].endswith(f" {model.config.vocab_size - 2} characters)")
+    assert lines[3].startswith("Training on ")
     assert [line[:10] for line in lines if line.startswith("Epoch")] == ["Epoch 1/2 ", "Epoch 2/2 "]
     assert lines[-1].startswith("Trained for ")
     assert " bits per character on held-out text (" in lines[-1]
@@ -143,7 +145,7 @@ def test_a_closed_output_does_not_end_the_training(
 
         def write(self, text: str) -> int:
             self.lines += text.count("\n")
-            if self.lines > 2:  # two are read, and then no more
+            if self.lines > 4:  # four are read, and then no more
                 raise BrokenPipeError
             return len(text)
 
@@ -156,7 +158,7 @@ def test_a_closed_output_does_not_end_the_training(
     with pytest.raises(BrokenPipeError):
         run(model, output=path)
     assert load_model(path).training["ended"] == "epochs"
-    assert pipe.lines > 2
+    assert pipe.lines > 4
 
 
 # When the model cannot be written where it was to be

@@ -86,8 +86,8 @@ def pad_windows(token_ids: npt.NDArray[np.integer], context_length: int) -> npt.
         >>> pad_windows(np.array([5, 6, 7]), 2).tolist()
         [[0, 5], [5, 6], [6, 7]]
     """
-    padded = np.concatenate([np.zeros(context_length - 1, np.int32), token_ids]).astype(np.int32)
-    return np.lib.stride_tricks.sliding_window_view(padded, context_length).copy()
+    padded = np.concatenate([np.zeros(context_length, np.int32), token_ids.astype(np.int32)])
+    return np.lib.stride_tricks.sliding_window_view(padded, context_length)[1:].copy()
 
 
 def _read(parameters: Parameters, lstm: str, inputs: FloatArray) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -182,6 +182,7 @@ class _Run:
             rows=self.plan.rows,
             window=self.window,
         )
+        self.plan = replace(self.plan, num_targets=self.layout.num_targets)
         self.tuner = ThreadTuner(config.threads)
         self.deadline = None if config.minutes is None else self.started + 60 * config.minutes
         self.training_started = time.perf_counter()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from textgenrnn.config import SamplingConfig, TrainConfig
 from textgenrnn.errors import FileAccessError
-from textgenrnn.generation import Decoder, generate
+from textgenrnn.generation import generate, make_decoder
 from textgenrnn.network.model import LanguageModel
 from textgenrnn.network.parameters import count_parameters
 from textgenrnn.storage import save_model
@@ -24,6 +24,7 @@ from textgenrnn.training.display import make_display
 from textgenrnn.training.interrupts import Interrupts
 from textgenrnn.training.loop import TrainResult, train
 from textgenrnn.training.observer import Observer, Observers
+from textgenrnn.training.plan import Plan
 
 __all__ = ["run_session", "save_or_rescue"]
 
@@ -67,7 +68,8 @@ def run_session(
     by_epoch = show_samples if gen_epochs and config.num_epochs else None
     if show:
         sample = None if by_epoch else _short_samples
-        observers.append(make_display(num_epochs=config.num_epochs, sample=sample))
+        display = make_display(num_epochs=config.num_epochs, sample=sample)
+        observers += [_Announcement(), display]
         if by_epoch:
             observers.append(EveryEpochs(gen_epochs, by_epoch))
     if output is not None:
@@ -81,6 +83,8 @@ def run_session(
         unscored = []
     if show:
         print(corpus.report.describe(), flush=True)
+        if not corpus.single_text:
+            print(f"{len(corpus.documents):,} texts collected.", flush=True)
         if new:
             print(_describe_new(model), flush=True)
     with Interrupts() as interrupts:
@@ -99,6 +103,13 @@ def run_session(
             save_or_rescue(result.model, output)
     if show:
         print(_describe(result), flush=True)
+
+
+class _Announcement(Observer):
+    """Says how much there is to learn, as the original does, whatever the form."""
+
+    def started(self, plan: Plan, held_out_tokens: int) -> None:
+        print(f"Training on {plan.num_targets:,} character sequences.", flush=True)
 
 
 def save_or_rescue(model: LanguageModel, path: StrPath) -> None:
@@ -131,7 +142,7 @@ def _short_samples(model: LanguageModel) -> list[str]:
     """Return a few lines that show what a model writes by now."""
     single_text = model.config.single_text
     sampling = SamplingConfig(temperature=0.7, max_tokens=200 if single_text else 100)
-    results = generate(Decoder(model), 1 if single_text else 3, sampling=sampling)
+    results = generate(make_decoder(model), 1 if single_text else 3, sampling=sampling)
     lines = [line for result in results for line in result.text.split("\n") if line.strip()]
     return lines[:_MOST_SAMPLE_LINES]
 
@@ -139,10 +150,10 @@ def _short_samples(model: LanguageModel) -> list[str]:
 def _describe_new(model: LanguageModel) -> str:
     """Return one line on a model that is about to learn its first text."""
     config = model.config
-    layers = "1 layer" if config.num_layers == 1 else f"{config.num_layers} layers"
+    kind = "Bidirectional LSTMs" if config.bidirectional else "LSTMs"
     return (
-        f"Training a new model: {layers} of {config.hidden_size} LSTM cells, "
-        f"{count_parameters(config):,} parameters; characters: {config.vocab_size - 2:,}."
+        f"Training new model w/ {config.num_layers}-layer, {config.hidden_size}-cell {kind} "
+        f"({count_parameters(config):,} parameters, {config.vocab_size - 2:,} characters)"
     )
 
 

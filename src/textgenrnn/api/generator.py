@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from textgenrnn.config import SamplingConfig, TrainConfig, reworded, suggest
+from textgenrnn.api.options import (
+    TextFile,
+    check_count,
+    check_options,
+    make_model,
+    read_texts,
+    sampling_config,
+    train_config,
+)
+from textgenrnn.config import SamplingConfig, TrainConfig
 from textgenrnn.errors import ConfigError, NotTrainedError
 
 if TYPE_CHECKING:
-    from textgenrnn.generation import Decoder, GenerationResult
+    from textgenrnn.generation import AnyDecoder, GenerationResult
     from textgenrnn.network.model import LanguageModel
     from textgenrnn.text import Corpus
     from textgenrnn.training.loop import TrainResult
@@ -24,33 +31,18 @@ if TYPE_CHECKING:
 
 __all__ = ["textgenrnn"]
 
-_DEFAULT_EPOCHS = 50
-_DEFAULT_SIZES = {"rnn_size": 128, "rnn_layers": 2, "dim_embeddings": 100, "max_length": 40}
 _AUTO_MINUTES = 3.0
-# The original's names, and ours.
-_MODEL_NAMES = {
-    "rnn_size": "hidden_size",
-    "rnn_layers": "num_layers",
-    "dim_embeddings": "embedding_size",
-    "max_length": "context_length",
-}
-_SAMPLING_NAMES = {"max_gen_length": "max_tokens", "min_gen_length": "min_tokens"}
-
-
-@dataclass(frozen=True)
-class _TextFile:
-    """A file whose texts are read when everything else has been checked."""
-
-    path: StrPath
-    header: bool | None
-    encoding: str | None
+_SAVED = "textgenrnn_weights_saved.hdf5"
 
 
 class textgenrnn:
     """A text generator: train it on texts, let it write, keep it in one file.
 
     Args:
-        weights_path: A model file to begin with; ``None``: an untrained model.
+        weights_path: A model file to begin with, ours or the original's; ``None``: an untrained
+            model.
+        vocab_path: Vocabulary of an old weight file that comes without it (JSON).
+        config_path: Configuration of an old weight file that comes without it (JSON).
         name: Names the files that are written when no name is given.
         allow_growth: Accepted for old scripts and ignored; there is no such setting any more.
 
@@ -68,18 +60,27 @@ class textgenrnn:
         >>> textgen.generate(3, temperature=0.7)                        # doctest: +SKIP
     """
 
+    META_TOKEN: ClassVar[str] = "<s>"
+    """Stands before and after every text."""
+
     def __init__(
         self,
         weights_path: StrPath | None = None,
+        vocab_path: StrPath | None = None,
+        config_path: StrPath | None = None,
         name: str = "textgenrnn",
         allow_growth: bool | None = None,
     ) -> None:
         self.name = name
         self.last_training: TrainResult | None = None
         self._model: LanguageModel | None = None
-        self._decoder: Decoder | None = None
+        self._decoder: AnyDecoder | None = None
         if weights_path is not None:
-            self.load(weights_path)
+            self.load(weights_path, vocab_path, config_path)
+        elif vocab_path is not None or config_path is not None:
+            raise ConfigError(
+                "`vocab_path` and `config_path` belong to a weight file; give `weights_path` too."
+            )
 
     @property
     def language_model(self) -> LanguageModel:
@@ -95,11 +96,37 @@ class textgenrnn:
             )
         return self._model
 
+    @property
+    def config(self) -> dict[str, Any]:
+        """The model's configuration under the original's names; a copy.
+
+        Raises:
+            NotTrainedError: If there is no model yet.
+        """
+        from textgenrnn.storage.original_config import to_original
+
+        return to_original(self.language_model.config, name=self.name)
+
+    @property
+    def vocab(self) -> dict[str, int]:
+        """Token to id; a copy."""
+        return dict(self.language_model.tokenizer.vocabulary.ids)
+
+    @property
+    def indices_char(self) -> dict[int, str]:
+        """Id to token; a copy."""
+        return {index: token for token, index in self.vocab.items()}
+
+    @property
+    def num_classes(self) -> int:
+        """Number of token ids, padding included."""
+        return self.language_model.config.vocab_size
+
     # Training
 
     def train_on_texts(
         self,
-        texts: Iterable[str] | _TextFile,
+        texts: Iterable[str] | TextFile,
         *,
         new_model: bool = False,
         minutes: float | None = None,
@@ -114,6 +141,8 @@ class textgenrnn:
         size: Literal["auto"] | None = None,
         rnn_layers: int | None = None,
         rnn_size: int | None = None,
+        rnn_bidirectional: bool | None = None,
+        form: Literal["recurrent", "windowed"] | None = None,
         dim_embeddings: int | None = None,
         max_length: int | None = None,
         max_words: int = 10_000,
@@ -146,8 +175,12 @@ class textgenrnn:
             size: ``"auto"`` plans the size of a new model by the data.
             rnn_layers: LSTM layers of a new model (2).
             rnn_size: Cells per layer of a new model (128).
+            rnn_bidirectional: Whether each layer of a new model also reads backwards (no); then
+                its form is windowed.
+            form: ``recurrent`` (the default) or ``windowed``, the original's, which predicts from
+                the last ``max_length`` characters alone.
             dim_embeddings: Length of a new model's embedding vectors (100).
-            max_length: Span of a new model's attention in tokens (40).
+            max_length: Span of a new model's attention, or its window, in tokens (40).
             max_words: Most characters of a new vocabulary.
             attention: Whether a new model has the attention average; ``None``: planned.
             learning_rate: Peak rate; ``None``: planned.
@@ -166,7 +199,7 @@ class textgenrnn:
         from textgenrnn.storage import check_savable
 
         started = time.perf_counter()
-        config = _train_config(
+        config = train_config(
             train_size,
             minutes=minutes,
             num_epochs=num_epochs,
@@ -178,9 +211,9 @@ class textgenrnn:
             threads=threads,
             seed=seed,
         )
-        _sampling_config({"max_gen_length": max_gen_length})
-        _check_count("gen_epochs", gen_epochs, 0)
-        _check_count("max_words", max_words, 1)
+        sampling_config({"max_gen_length": max_gen_length})
+        check_count("gen_epochs", gen_epochs, 0)
+        check_count("max_words", max_words, 1)
         if output is not None:
             check_savable(output)
         model = None if new_model else self._model
@@ -192,14 +225,25 @@ class textgenrnn:
                     "new_model=True to start anew, or single_text=True."
                 )
             single_text = True
-        corpus = _read(texts, single_text=bool(single_text), output=output)
+        corpus = read_texts(texts, single_text=bool(single_text), output=output)
         if model is None:
-            sizes = {"rnn_size": rnn_size, "rnn_layers": rnn_layers}
-            model = _new_model(
+            if form == "recurrent" and rnn_bidirectional:
+                raise ConfigError(
+                    "`rnn_bidirectional` must be False in the recurrent form, got True; pass "
+                    "form='windowed', or leave `form` out."
+                )
+            model = make_model(
                 corpus,
-                {**sizes, "dim_embeddings": dim_embeddings, "max_length": max_length},
+                {
+                    "rnn_size": rnn_size,
+                    "rnn_layers": rnn_layers,
+                    "rnn_bidirectional": rnn_bidirectional,
+                    "dim_embeddings": dim_embeddings,
+                    "max_length": max_length,
+                    "attention": attention,
+                },
                 minutes=_AUTO_MINUTES if minutes is None and size == "auto" else minutes,
-                attention=attention,
+                windowed=bool(rnn_bidirectional) or form == "windowed",
                 max_words=max_words,
                 seed=seed,
             )
@@ -242,7 +286,7 @@ class textgenrnn:
 
     def train_new_model(self, texts: Iterable[str], **options: Any) -> None:
         """Train a new model; see :meth:`train_on_texts` for the options."""
-        _check_options(options, self.train_on_texts)
+        check_options(options, self.train_on_texts)
         self.train_on_texts(texts, **{**options, "new_model": True})
 
     def train_from_file(
@@ -268,8 +312,8 @@ class textgenrnn:
             FileAccessError: If the file cannot be read.
             DataError: If it is empty, binary, or not in the given encoding.
         """
-        _check_options(options, self.train_from_file, self.train_on_texts)
-        self.train_on_texts(_TextFile(file_path, header, encoding), **options)
+        check_options(options, self.train_from_file, self.train_on_texts)
+        self.train_on_texts(TextFile(file_path, header, encoding), **options)
 
     def train_from_largetext_file(
         self, file_path: StrPath, *, new_model: bool = True, **options: Any
@@ -345,12 +389,12 @@ class textgenrnn:
         """
         from textgenrnn.generation import generate
 
-        _check_options(sampling, self.generate_results, SamplingConfig)
+        check_options(sampling, self.generate_results, SamplingConfig)
         return generate(
             self._get_decoder(),
             n,
             prefix=prefix or "",
-            sampling=_sampling_config(sampling),
+            sampling=sampling_config(sampling),
             unique=unique,
             batch_size=batch_size,
             on_result=on_result,
@@ -360,8 +404,8 @@ class textgenrnn:
         """Yield one text in pieces as it is written; settings as :meth:`generate_results`."""
         from textgenrnn.generation import stream
 
-        _check_options(sampling, self.stream, SamplingConfig)
-        return stream(self._get_decoder(), prefix=prefix or "", sampling=_sampling_config(sampling))
+        check_options(sampling, self.stream, SamplingConfig)
+        return stream(self._get_decoder(), prefix=prefix or "", sampling=sampling_config(sampling))
 
     def generate_samples(
         self, n: int = 3, temperatures: Sequence[float] = (0.2, 0.5, 1.0), **options: Any
@@ -391,7 +435,8 @@ class textgenrnn:
         """Write the model into one file.
 
         Args:
-            path: Where; ``None``: ``{name}.safetensors`` in the current folder.
+            path: Where; a name that ends in ``.hdf5`` makes the original's format, any other
+                ``.safetensors``. ``None``: ``textgenrnn_weights_saved.hdf5``, as the original does.
 
         Raises:
             NotTrainedError: If there is no model yet.
@@ -399,10 +444,23 @@ class textgenrnn:
         """
         from textgenrnn.storage import save_model
 
-        save_model(self.language_model, path if path is not None else f"{self.name}.safetensors")
+        save_model(self.language_model, path if path is not None else _SAVED)
 
-    def load(self, weights_path: StrPath) -> None:
+    def load(
+        self,
+        weights_path: StrPath,
+        vocab_path: StrPath | None = None,
+        config_path: StrPath | None = None,
+    ) -> None:
         """Replace the model by one from a file: weights, vocabulary and settings together.
+
+        Args:
+            weights_path: A model file, ours or the original's.
+            vocab_path: Vocabulary of an old weight file that comes without it (JSON).
+            config_path: Configuration of an old weight file that comes without it (JSON).
+
+        Warns:
+            ModelFileWarning: If an old weight file says less than is needed.
 
         Raises:
             FileAccessError: If the file cannot be read.
@@ -410,7 +468,7 @@ class textgenrnn:
         """
         from textgenrnn.storage import load_model
 
-        self._set_model(load_model(weights_path))
+        self._set_model(load_model(weights_path, vocab_path, config_path))
 
     def reset(self) -> None:
         """Forget the model, whatever was loaded or trained; the name stays."""
@@ -420,93 +478,12 @@ class textgenrnn:
     def _set_model(self, model: LanguageModel | None) -> None:
         self._model, self._decoder = model, None
 
-    def _get_decoder(self) -> Decoder:
+    def _get_decoder(self) -> AnyDecoder:
         if self._decoder is None:
-            from textgenrnn.generation import Decoder
+            from textgenrnn.generation import make_decoder
 
-            self._decoder = Decoder(self.language_model)
+            self._decoder = make_decoder(self.language_model)
         return self._decoder
-
-
-def _train_config(train_size: float | None, **settings: Any) -> TrainConfig:
-    """Build the settings of a training: the original's epochs, or what fits the minutes."""
-    if train_size is not None and not (
-        isinstance(train_size, (int, float)) and 0.5 <= train_size <= 1.0
-    ):
-        raise ConfigError(
-            f"`train_size` must be in [0.5, 1], got {train_size!r}; it is the share of the texts "
-            "to learn from."
-        )
-    timed = settings["minutes"] is not None
-    if not timed and settings["num_epochs"] is None:
-        settings["num_epochs"] = _DEFAULT_EPOCHS
-    held_out = None if timed else 0.0
-    if train_size is not None:
-        held_out = 1.0 - train_size
-    return TrainConfig.from_dict({**settings, "held_out": held_out})
-
-
-def _read(texts: Iterable[str] | _TextFile, *, single_text: bool, output: StrPath | None) -> Corpus:
-    """Return the documents of a list or a file, which must not be the output too."""
-    from textgenrnn.text import make_corpus, read_corpus
-
-    if not isinstance(texts, _TextFile):
-        return make_corpus(texts, single_text=single_text)
-    if output is not None and os.path.realpath(output) == os.path.realpath(texts.path):
-        raise ConfigError(f"`{output}` is the text to learn; give another file as the output.")
-    return read_corpus(
-        texts.path, single_text=single_text, header=texts.header, encoding=texts.encoding
-    )
-
-
-def _new_model(
-    corpus: Corpus,
-    given: dict[str, int | None],
-    *,
-    minutes: float | None,
-    attention: bool | None,
-    max_words: int,
-    seed: int | None,
-) -> LanguageModel:
-    """Make the model to train: sizes as given, else planned if there are minutes, else defaults."""
-    from textgenrnn.training.new_model import make_new_model
-    from textgenrnn.training.plan import plan_size
-
-    size: dict[str, Any] = {_MODEL_NAMES[name]: v for name, v in _DEFAULT_SIZES.items()}
-    size["attention"] = True
-    if minutes is not None:
-        size |= plan_size(sum(map(len, corpus.documents)), minutes)
-    size |= {_MODEL_NAMES[name]: value for name, value in given.items() if value is not None}
-    with reworded({f"`{ours}`": f"`{theirs}`" for theirs, ours in _MODEL_NAMES.items()}):
-        return make_new_model(
-            corpus.documents,
-            single_text=corpus.single_text,
-            size=size if attention is None else {**size, "attention": attention},
-            max_tokens=max_words,
-            seed=seed,
-        )
-
-
-def _sampling_config(values: Mapping[str, Any]) -> SamplingConfig:
-    """Build the sampling settings from the names that our methods have for them."""
-    with reworded({f"`{ours}`": f"`{theirs}`" for theirs, ours in _SAMPLING_NAMES.items()}):
-        return SamplingConfig.from_dict({_SAMPLING_NAMES.get(k, k): v for k, v in values.items()})
-
-
-def _check_count(name: str, value: object, minimum: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-        raise ConfigError(f"`{name}` must be a whole number of at least {minimum}, got {value!r}.")
-
-
-def _check_options(options: dict[str, Any], *targets: Callable[..., Any]) -> None:
-    """Refuse keyword arguments that no target takes, with the nearest name that one does."""
-    known = {name for target in targets for name in inspect.signature(target).parameters}
-    # Those of the sampling go by the original's names.
-    known |= {theirs for theirs, ours in _SAMPLING_NAMES.items() if ours in known}
-    known -= {"texts", "options", "sampling", *_SAMPLING_NAMES.values()}
-    for name in options:
-        if name not in known:
-            raise ConfigError(f"there is no argument `{name}`{suggest(name, known)}.")
 
 
 @contextmanager
