@@ -61,7 +61,7 @@ def full_step(dtype: torch.dtype, *, attention: int | None) -> Callable[[], None
         logits, _ = network(inputs, state)
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=0)
         loss.item()
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()

@@ -71,7 +71,7 @@ def step_times_ms(config: ModelConfig, batch_size: int) -> list[float]:
         logits, _ = network(windows, state)
         loss = F.cross_entropy(logits[0], targets)
         loss.item()
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()

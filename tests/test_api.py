@@ -19,6 +19,7 @@ from textgenrnn.errors import (
     NotTrainedError,
 )
 from textgenrnn.network.model import LanguageModel
+from textgenrnn.pretrained import load_base
 from textgenrnn.storage import load_model, save_model
 from textgenrnn.training import loop
 
@@ -67,7 +68,7 @@ def asked(method: Callable[..., None], *arguments: Any, **options: Any) -> None:
 
 
 def test_training_leaves_a_model_that_writes() -> None:
-    textgen = textgenrnn()
+    textgen = textgenrnn(pretrained=None)
     textgen.train_on_texts(TEXTS, num_epochs=2, **TINY)
     assert textgen.last_training is not None
     assert textgen.last_training.reason == "epochs"
@@ -77,7 +78,7 @@ def test_training_leaves_a_model_that_writes() -> None:
 
 
 def test_the_originals_defaults(seen: list[dict[str, Any]]) -> None:
-    asked(textgenrnn().train_on_texts, TEXTS, verbose=0)
+    asked(textgenrnn(pretrained=None).train_on_texts, TEXTS, verbose=0)
     config: ModelConfig = seen[0]["model"].config
     assert (config.num_layers, config.hidden_size, config.embedding_size) == (2, 128, 100)
     assert config.context_length == 40
@@ -89,7 +90,7 @@ def test_the_originals_defaults(seen: list[dict[str, Any]]) -> None:
 
 
 def test_minutes_plan_the_size_and_hold_out_a_share(seen: list[dict[str, Any]]) -> None:
-    asked(textgenrnn().train_on_texts, TEXTS, minutes=2, verbose=0)
+    asked(textgenrnn(pretrained=None).train_on_texts, TEXTS, minutes=2, verbose=0)
     assert seen[0]["model"].config.num_layers == 1
     assert seen[0]["model"].config.embedding_size != 100
     assert seen[0]["config"].minutes == 2
@@ -97,7 +98,14 @@ def test_minutes_plan_the_size_and_hold_out_a_share(seen: list[dict[str, Any]]) 
 
 
 def test_size_auto_plans_the_size_alone(seen: list[dict[str, Any]]) -> None:
-    asked(textgenrnn().train_on_texts, TEXTS, size="auto", num_epochs=7, rnn_size=33, verbose=0)
+    asked(
+        textgenrnn(pretrained=None).train_on_texts,
+        TEXTS,
+        size="auto",
+        num_epochs=7,
+        rnn_size=33,
+        verbose=0,
+    )
     config: ModelConfig = seen[0]["model"].config
     assert (config.num_layers, config.hidden_size) == (1, 33)  # what is given stays
     assert seen[0]["config"].num_epochs == 7
@@ -105,7 +113,7 @@ def test_size_auto_plans_the_size_alone(seen: list[dict[str, Any]]) -> None:
 
 def test_sizes_and_settings_are_passed_on(seen: list[dict[str, Any]]) -> None:
     asked(
-        textgenrnn().train_on_texts,
+        textgenrnn(pretrained=None).train_on_texts,
         TEXTS,
         rnn_layers=3,
         rnn_size=9,
@@ -148,15 +156,15 @@ def test_a_model_goes_on_learning(textgen: textgenrnn, seen: list[dict[str, Any]
     "texts", [iter(TEXTS), (text for text in TEXTS), tuple(TEXTS), np.array(TEXTS)]
 )
 def test_texts_may_come_in_any_collection(texts: Any, seen: list[dict[str, Any]]) -> None:
-    asked(textgenrnn().train_on_texts, texts, verbose=0)
+    asked(textgenrnn(pretrained=None).train_on_texts, texts, verbose=0)
     assert list(seen[0]["documents"]) == TEXTS
 
 
 def test_a_file_is_read_line_by_line(text_file: Path, seen: list[dict[str, Any]]) -> None:
-    asked(textgenrnn().train_from_file, text_file, verbose=0)
-    asked(textgenrnn().train_from_file, str(text_file), header=False, verbose=0)
-    asked(textgenrnn().train_from_file, text_file, single_text=True, verbose=0)
-    asked(textgenrnn().train_from_largetext_file, text_file, verbose=0)
+    asked(textgenrnn(pretrained=None).train_from_file, text_file, verbose=0)
+    asked(textgenrnn(pretrained=None).train_from_file, str(text_file), header=False, verbose=0)
+    asked(textgenrnn(pretrained=None).train_from_file, text_file, single_text=True, verbose=0)
+    asked(textgenrnn(pretrained=None).train_from_largetext_file, text_file, verbose=0)
     assert list(seen[0]["documents"]) == TEXTS
     assert list(seen[1]["documents"]) == ["title", *TEXTS]
     assert list(seen[2]["documents"]) == [text_file.read_text(encoding="utf-8")]
@@ -167,7 +175,7 @@ def test_a_file_is_read_line_by_line(text_file: Path, seen: list[dict[str, Any]]
 def test_the_encoding_may_be_named(tmp_path: Path, seen: list[dict[str, Any]]) -> None:
     path = tmp_path / "gbk.txt"
     path.write_bytes("花落知多少".encode("gbk"))
-    asked(textgenrnn().train_from_file, path, encoding="gbk", verbose=0)
+    asked(textgenrnn(pretrained=None).train_from_file, path, encoding="gbk", verbose=0)
     assert list(seen[0]["documents"]) == ["花落知多少"]
 
 
@@ -175,7 +183,7 @@ def test_standard_input_is_a_file_too(
     monkeypatch: pytest.MonkeyPatch, seen: list[dict[str, Any]]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("Oslo\nNürnberg".encode())))
-    asked(textgenrnn().train_from_file, "-", verbose=0)
+    asked(textgenrnn(pretrained=None).train_from_file, "-", verbose=0)
     assert list(seen[0]["documents"]) == ["Oslo", "Nürnberg"]
 
 
@@ -205,7 +213,7 @@ def test_a_book_can_teach_a_model_of_many_texts(
 
 def test_the_output_is_written(tmp_path: Path, text_file: Path) -> None:
     path = tmp_path / "новый.safetensors"
-    textgen = textgenrnn()
+    textgen = textgenrnn(pretrained=None)
     textgen.train_from_file(text_file, num_epochs=1, output=path, **TINY)
     assert textgenrnn(path).generate(3, return_as_list=True, seed=1) == textgen.generate(
         3, return_as_list=True, seed=1
@@ -213,7 +221,7 @@ def test_the_output_is_written(tmp_path: Path, text_file: Path) -> None:
 
 
 def test_what_is_printed_while_it_learns(capsys: pytest.CaptureFixture[str]) -> None:
-    textgen = textgenrnn()
+    textgen = textgenrnn(pretrained=None)
     textgen.train_on_texts(
         TEXTS, num_epochs=2, gen_epochs=2, max_gen_length=5, **{**TINY, "verbose": 1}
     )
@@ -231,7 +239,7 @@ def test_what_is_printed_while_it_learns(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_quiet_means_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    textgenrnn().train_on_texts(TEXTS, num_epochs=1, **TINY)
+    textgenrnn(pretrained=None).train_on_texts(TEXTS, num_epochs=1, **TINY)
     assert capsys.readouterr() == ("", "")
 
 
@@ -307,7 +315,7 @@ def test_settings_out_of_range_are_refused_first(
     monkeypatch.chdir(tmp_path)
     with pytest.raises((ConfigError, FileAccessError), match=message):
         # The file does not exist: that would be found out later.
-        textgenrnn().train_from_file("missing.txt", **options)
+        textgenrnn(pretrained=None).train_from_file("missing.txt", **options)
 
 
 @pytest.mark.parametrize(
@@ -323,7 +331,7 @@ def test_sizes_are_called_what_the_caller_called_them(
     options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        textgenrnn().train_on_texts(TEXTS, verbose=0, **options)
+        textgenrnn(pretrained=None).train_on_texts(TEXTS, verbose=0, **options)
 
 
 @pytest.mark.parametrize(
@@ -338,17 +346,17 @@ def test_sizes_are_called_what_the_caller_called_them(
 )
 def test_unknown_arguments_of_training_are_refused(method: str, name: str, hint: str) -> None:
     with pytest.raises(ConfigError, match=rf"^there is no argument `{name}`{hint}\.$"):
-        getattr(textgenrnn(), method)("missing.txt", **{name: 3})
+        getattr(textgenrnn(pretrained=None), method)("missing.txt", **{name: 3})
 
 
 def test_a_file_is_no_place_for_texts() -> None:
     with pytest.raises(ConfigError, match=r"^there is no argument `texts`\.$"):
-        textgenrnn().train_from_file("missing.txt", texts=TEXTS)
+        textgenrnn(pretrained=None).train_from_file("missing.txt", texts=TEXTS)
 
 
 def test_an_argument_of_the_file_is_suggested_too() -> None:
     with pytest.raises(ConfigError, match=r"`encodin` \(did you mean `encoding`\?\)"):
-        textgenrnn().train_from_file("missing.txt", encodin="gbk")
+        textgenrnn(pretrained=None).train_from_file("missing.txt", encodin="gbk")
 
 
 @pytest.mark.parametrize(
@@ -367,20 +375,20 @@ def test_an_argument_of_the_file_is_suggested_too() -> None:
 )
 def test_texts_that_are_none_are_refused(texts: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        textgenrnn().train_on_texts(texts, verbose=0)
+        textgenrnn(pretrained=None).train_on_texts(texts, verbose=0)
 
 
 def test_the_text_is_never_the_output_too(text_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(text_file.parent)
     before = text_file.read_bytes()
     with pytest.raises(ConfigError, match=r"`städte\.txt` is the text to learn; give another file"):
-        textgenrnn().train_from_file(text_file, output=text_file.name)
+        textgenrnn(pretrained=None).train_from_file(text_file, output=text_file.name)
     assert text_file.read_bytes() == before
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileAccessError, match=r"nope\.txt` does not exist"):
-        textgenrnn().train_from_file(tmp_path / "nope.txt")
+        textgenrnn(pretrained=None).train_from_file(tmp_path / "nope.txt")
 
 
 # Generation
@@ -486,7 +494,7 @@ def test_wrong_settings_of_generation(
 
 
 def test_there_is_no_text_without_a_model(tmp_path: Path) -> None:
-    textgen = textgenrnn()
+    textgen = textgenrnn(pretrained=None)
     for method in ("generate", "generate_results", "generate_samples", "stream", "save"):
         with pytest.raises(NotTrainedError, match=r"^there is no model yet: train one first"):
             getattr(textgen, method)()
@@ -539,12 +547,84 @@ def test_a_file_that_is_no_model_changes_nothing(textgen: textgenrnn, text_file:
 
 
 def test_reset_forgets_the_model_but_not_the_name(model_file: Path) -> None:
-    textgen = textgenrnn(model_file, name="bot", allow_growth=True)
+    textgen = textgenrnn(model_file, name="bot", allow_growth=True, pretrained=None)
     textgen.reset()
     assert textgen.name == "bot"
     assert textgen.last_training is None
     with pytest.raises(NotTrainedError):
         textgen.generate()
+
+
+def test_without_a_file_it_is_the_bundled_model() -> None:
+    textgen = textgenrnn()
+    assert textgen.language_model is load_base("en")
+    assert len(textgen.generate(2, return_as_list=True, seed=1)) == 2
+
+
+def test_reset_returns_to_the_bundled_model(model_file: Path) -> None:
+    textgen = textgenrnn(model_file)
+    assert textgen.language_model is not load_base("en")
+    textgen.reset()
+    assert textgen.language_model is load_base("en")
+
+
+def test_an_unknown_bundled_model_is_refused() -> None:
+    with pytest.raises(ConfigError, match="there is no bundled model 'eng'"):
+        textgenrnn(pretrained="eng")
+
+
+def test_training_goes_on_from_the_bundled_model() -> None:
+    textgen = textgenrnn()
+    textgen.train_on_texts(["Hello there, world"] * 3, num_epochs=1, verbose=0, threads=1)
+    assert textgen.language_model.config == load_base("en").config
+    assert textgen.language_model is not load_base("en")
+
+
+@pytest.mark.parametrize(("text", "new"), [("Plain English text", False), ("国破山河在", True)])
+def test_auto_starts_anew_for_characters_that_the_model_does_not_know(text: str, new: bool) -> None:
+    textgen = textgenrnn()
+    textgen.train_on_texts(
+        [text] * 3, new_model="auto", num_epochs=1, rnn_size=6, verbose=0, threads=1
+    )
+    assert (textgen.language_model.config.hidden_size == 6) is new
+
+
+def test_a_model_of_texts_goes_on_to_learn_one_long_text() -> None:
+    textgen = textgenrnn()
+    textgen.train_on_texts(
+        ["One long text. " * 9], single_text=True, num_epochs=1, verbose=0, threads=1
+    )
+    assert textgen.language_model.config == load_base("en").config.replace(single_text=True)
+
+
+def test_a_windowed_model_is_trained_saved_and_fine_tuned(tmp_path: Path) -> None:
+    textgen = textgenrnn()
+    settings = {"verbose": 0, "threads": 1, "num_epochs": 1}
+    textgen.train_on_texts(
+        TEXTS,
+        new_model=True,
+        rnn_bidirectional=True,
+        **TINY,
+        **{name: value for name, value in settings.items() if name not in TINY},
+    )
+    config = textgen.language_model.config
+    assert (config.form, config.bidirectional) == ("windowed", True)
+    textgen.save(tmp_path / "old_weights.hdf5")
+    assert (tmp_path / "old_vocab.json").exists()
+    again = textgenrnn(tmp_path / "old_weights.hdf5")
+    assert again.generate(3, return_as_list=True, seed=1) == textgen.generate(
+        3, return_as_list=True, seed=1
+    )
+    again.train_on_texts(TEXTS, **settings)
+    assert again.language_model.config == config
+
+
+def test_the_originals_attributes(textgen: textgenrnn) -> None:
+    config = textgen.language_model.config
+    assert textgen.config["rnn_size"] == config.hidden_size
+    assert textgen.config["name"] == textgen.name
+    assert textgen.num_classes == config.vocab_size == len(textgen.vocab) + 1
+    assert textgen.indices_char[textgen.vocab["<s>"]] == textgen.META_TOKEN == "<s>"
 
 
 def test_instances_share_nothing(model_file: Path) -> None:
@@ -554,7 +634,7 @@ def test_instances_share_nothing(model_file: Path) -> None:
 
 
 def test_the_record_of_the_training_is_in_the_file(tmp_path: Path) -> None:
-    textgen = textgenrnn()
+    textgen = textgenrnn(pretrained=None)
     textgen.train_on_texts(TEXTS, num_epochs=1, train_size=0.8, **TINY)
     textgen.save(tmp_path / "model.safetensors")
     record = load_model(tmp_path / "model.safetensors").training

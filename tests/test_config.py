@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from textgenrnn.config import ModelConfig, SamplingConfig, TrainConfig, suggest
+from textgenrnn.config import ModelConfig, SamplingConfig, TrainConfig, reworded, suggest
 from textgenrnn.errors import ConfigError
 
 MODEL = ModelConfig(vocab_size=10, hidden_size=8, num_layers=3, embedding_size=4, attention=True)
@@ -47,6 +47,17 @@ def test_missing_setting_is_named() -> None:
         ModelConfig.from_dict({"hidden_size": 8})
 
 
+def test_errors_speak_the_callers_language() -> None:
+    words = {"`top_k`": "--top-k", "pass None": "leave it out"}
+    message = (
+        r"^--top-k must be a whole number of at least 1, got 0; leave it out to turn it off\.$"
+    )
+    with pytest.raises(ConfigError, match=message), reworded(words):
+        SamplingConfig(top_k=0)
+    with pytest.raises(KeyError, match="`top_k`"), reworded(words):
+        raise KeyError("`top_k`")
+
+
 def test_suggest_is_silent_without_a_near_name() -> None:
     assert suggest("zzz", ["temperature"]) == ""
 
@@ -77,7 +88,10 @@ def test_sizes_follow_from_the_shape() -> None:
         ),
         ({"attention": 1}, "`attention` must be True or False, got 1."),
         ({"single_text": "no"}, "`single_text` must be True or False, got 'no'."),
-        ({"level": "chars"}, "`level` must be one of 'char', 'word', got 'chars' (did you mean `char`?)."),
+        (
+            {"level": "chars"},
+            "`level` must be one of 'char', 'word', got 'chars' (did you mean `char`?).",
+        ),
         ({"form": None}, "`form` must be one of 'recurrent', 'windowed', got None."),
         ({"bidirectional": 1}, "`bidirectional` must be True or False, got 1."),
         (

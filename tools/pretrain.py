@@ -174,8 +174,7 @@ class Pretraining:
     def update(self, chunk: Chunk, state: Any) -> Any:
         """Make one step of the optimiser; return the state to carry on."""
         factor = learning_rate_factor(self.progress["spent_s"] / self.total_s)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config["learning_rate"] * factor
+        self.optimizer.learning_rate = self.config["learning_rate"] * factor
         unknown = self.rng.random(chunk.inputs.shape, np.float32) < UNKNOWN_SHARE
         inputs = torch.from_numpy(np.where(unknown, 0, chunk.inputs))
         logits, state = self.network(inputs, state)
@@ -183,7 +182,7 @@ class Pretraining:
         loss = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=0)
         if not math.isfinite(loss.item()):
             raise SystemExit(f"the loss is {loss.item()}; lower the learning rate")
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()

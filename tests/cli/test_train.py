@@ -65,6 +65,8 @@ def test_three_minutes_unless_something_else_is_given(
     assert (seen["config"].minutes, seen["config"].num_epochs) == (3.0, None)
     assert seen["config"].held_out is None
     assert seen["config"].patience == 10
+    assert seen["new"] is False  # from the bundled model, which knows the characters
+    cli("train", text_file, "--new")
     assert seen["new"] is True
     cli("train", text_file, "--minutes", 0.5)
     assert seen["config"].minutes == 0.5

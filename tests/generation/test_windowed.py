@@ -39,11 +39,11 @@ SHAPES = [
 
 @pytest.fixture(params=["one chunk", "a row at a time"])
 def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs a test twice: all rows at once, and one by one, first layers not looked up."""
+    """Runs a test twice: all rows at once, and one by one, the first layer not looked up."""
     if request.param == "a row at a time":
-        monkeypatch.setattr(windowed, "_CHUNK_BYTES", 1)
-        monkeypatch.setattr(bidirectional, "_CHUNK_BYTES", 1)
-        monkeypatch.setattr(bidirectional, "_FOLDED_BYTES", 0)
+        for module in (windowed, bidirectional):
+            monkeypatch.setattr(module, "_CHUNK_BYTES", 1)
+            monkeypatch.setattr(module, "_FOLDED_BYTES", 0)
 
 
 def random_ids(model: LanguageModel, *shape: int) -> np.ndarray:

@@ -12,7 +12,16 @@ from textgenrnn.network.model import LanguageModel
 from textgenrnn.network.parameters import parameter_shapes
 from textgenrnn.tokenizers import META_TOKEN, Vocabulary, WordTokenizer
 
-CHAIN = {"<s>": "so", "so": ",", ",": "it", "it": "is", "is": "(", "(": "not", "not": ")", ")": "<s>"}
+CHAIN = {
+    "<s>": "so",
+    "so": ",",
+    ",": "it",
+    "it": "is",
+    "is": "(",
+    "(": "not",
+    "not": ")",
+    ")": "<s>",
+}
 
 
 def make_word_chain(nexts: Mapping[str, str]) -> LanguageModel:

@@ -75,7 +75,9 @@ def test_bidirectional_layers_have_two_of_everything() -> None:
     parameters = initial_parameters(config, seed=0)
     check_parameters(parameters, config)
     assert parameters["rnn_2.backward.bias"].reshape(4, 8).mean(axis=1).tolist() == [0, 1, 0, 0]
-    assert not np.array_equal(parameters["rnn_2.forward.kernel"], parameters["rnn_2.backward.kernel"])
+    assert not np.array_equal(
+        parameters["rnn_2.forward.kernel"], parameters["rnn_2.backward.kernel"]
+    )
 
 
 def test_the_tutorials_model_has_the_size_that_is_published() -> None:

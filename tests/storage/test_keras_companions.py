@@ -125,7 +125,9 @@ def test_what_is_no_vocabulary_is_refused(weights: Path, content: Any, message: 
 
 
 def test_a_vocabulary_is_no_configuration(weights: Path) -> None:
-    path = write(weights.with_name("vocab.json"), VOCABULARY)
+    # Even if it has the names of settings among its words.
+    words = ["name", "max_length", *"abcdefgh"]
+    path = write(weights.with_name("vocab.json"), {word: i + 1 for i, word in enumerate(words)})
     with pytest.raises(ModelFileError) as caught:
         find_settings(weights, path, None)
     assert str(caught.value) == (

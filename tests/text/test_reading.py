@@ -220,3 +220,9 @@ def test_what_is_no_list_of_texts_is_refused(
     with pytest.raises(error) as caught:
         make_corpus(texts)
     assert str(caught.value) == message
+
+
+def test_standard_input_may_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(FileAccessError, match=r"^standard input is closed; give the name of a"):
+        read_corpus("-")

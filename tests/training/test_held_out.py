@@ -87,9 +87,11 @@ def test_a_single_text_is_scored_with_what_stands_before_it(
         losses = numpy_losses(model, [meta, *context, *ids[start : start + part]])
         expected += losses[warm_up:].tolist()
     assert len(expected) == length
+    chunks = held_out_chunks(text, preceding)
+    assert chunks[0].inputs[0].tolist() == [meta] * rows
+    assert sum(chunk.num_targets for chunk in chunks) == length
     network = RecurrentNetwork(model.config, model.parameters)
-    loss, _ = held_out_loss(network, held_out_chunks(text, preceding))
-    assert loss == pytest.approx(np.mean(expected), abs=1e-4)
+    assert held_out_loss(network, chunks)[0] == pytest.approx(np.mean(expected), abs=1e-4)
 
 
 def test_unknown_characters_do_not_count(make_model: MakeModel) -> None:

@@ -40,9 +40,9 @@ def test_every_parameter_is_optimised_once(make_model: Callable[..., LanguageMod
     model = make_model(num_layers=2, attention=True)
     network = RecurrentNetwork(model.config, model.parameters)
     optimizer = make_optimizer(network, learning_rate=0.5, weight_decay=0.3)
-    optimised = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    optimised = [id(p) for parameters, _ in optimizer.groups for p in parameters]
     assert sorted(optimised) == sorted(id(p) for p in network.parameters())
-    assert {group["lr"] for group in optimizer.param_groups} == {0.5}
+    assert optimizer.learning_rate == 0.5
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from textgenrnn.api.options import (
     TextFile,
     check_count,
     check_options,
+    coverage,
+    for_text,
     make_model,
     read_texts,
     sampling_config,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["textgenrnn"]
 
 _AUTO_MINUTES = 3.0
+_GOOD_COVERAGE = 0.98
 _SAVED = "textgenrnn_weights_saved.hdf5"
 
 
@@ -39,15 +42,18 @@ class textgenrnn:
     """A text generator: train it on texts, let it write, keep it in one file.
 
     Args:
-        weights_path: A model file to begin with, ours or the original's; ``None``: an untrained
-            model.
+        weights_path: A model file to begin with, ours or the original's; ``None``: the bundled
+            model that ``pretrained`` names.
         vocab_path: Vocabulary of an old weight file that comes without it (JSON).
         config_path: Configuration of an old weight file that comes without it (JSON).
         name: Names the files that are written when no name is given.
         allow_growth: Accepted for old scripts and ignored; there is no such setting any more.
+        pretrained: Bundled model to begin with, and to which :meth:`reset` returns; ``None``: an
+            untrained one.
 
     Attributes:
         name: As given.
+        pretrained: As given.
         last_training: How the last training went; ``None`` before the first.
 
     Raises:
@@ -70,8 +76,11 @@ class textgenrnn:
         config_path: StrPath | None = None,
         name: str = "textgenrnn",
         allow_growth: bool | None = None,
+        *,
+        pretrained: str | None = "en",
     ) -> None:
         self.name = name
+        self.pretrained = pretrained
         self.last_training: TrainResult | None = None
         self._model: LanguageModel | None = None
         self._decoder: AnyDecoder | None = None
@@ -81,6 +90,10 @@ class textgenrnn:
             raise ConfigError(
                 "`vocab_path` and `config_path` belong to a weight file; give `weights_path` too."
             )
+        elif pretrained is not None:
+            from textgenrnn.pretrained import check_base
+
+            check_base(pretrained)
 
     @property
     def language_model(self) -> LanguageModel:
@@ -89,6 +102,10 @@ class textgenrnn:
         Raises:
             NotTrainedError: If there is none yet.
         """
+        if self._model is None and self.pretrained is not None:
+            from textgenrnn.pretrained import load_base
+
+            self._model = load_base(self.pretrained)
         if self._model is None:
             raise NotTrainedError(
                 "there is no model yet: train one first, for example with train_from_file(), or "
@@ -128,7 +145,7 @@ class textgenrnn:
         self,
         texts: Iterable[str] | TextFile,
         *,
-        new_model: bool = False,
+        new_model: bool | Literal["auto"] = False,
         minutes: float | None = None,
         num_epochs: int | None = None,
         batch_size: int | None = None,
@@ -159,7 +176,8 @@ class textgenrnn:
 
         Args:
             texts: The documents; blank ones are dropped.
-            new_model: Whether to start anew rather than from the present model.
+            new_model: Whether to start anew rather than from the present model; ``"auto"``: unless
+                that knows 98 % of the texts' characters.
             minutes: Time for everything; plans size, batch and schedule, holds out 5 % of 20
                 documents or more, and keeps the model that is best on them.
             num_epochs: Passes over the texts, 50 by default; not together with ``minutes``.
@@ -216,16 +234,15 @@ class textgenrnn:
         check_count("max_words", max_words, 1)
         if output is not None:
             check_savable(output)
-        model = None if new_model else self._model
-        new = model is None
-        if model is not None and model.config.single_text:
-            if single_text is False:
-                raise ConfigError(
-                    "the present model learned one long text and cannot learn separate ones; pass "
-                    "new_model=True to start anew, or single_text=True."
-                )
-            single_text = True
+        untrained = self._model is None and self.pretrained is None
+        anew = new_model is True or untrained
+        model = None if anew else for_text(self.language_model, single_text=single_text)
+        if model is not None:
+            single_text = model.config.single_text
         corpus = read_texts(texts, single_text=bool(single_text), output=output)
+        if new_model == "auto" and model is not None and coverage(model, corpus) < _GOOD_COVERAGE:
+            model = None
+        new = model is None
         if model is None:
             if form == "recurrent" and rnn_bidirectional:
                 raise ConfigError(
@@ -471,7 +488,7 @@ class textgenrnn:
         self._set_model(load_model(weights_path, vocab_path, config_path))
 
     def reset(self) -> None:
-        """Forget the model, whatever was loaded or trained; the name stays."""
+        """Return to the bundled model, whatever was loaded or trained; the name stays."""
         self._set_model(None)
         self.last_training = None
 

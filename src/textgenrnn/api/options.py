@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from textgenrnn.config import SamplingConfig, TrainConfig, reworded, suggest
@@ -21,6 +21,8 @@ __all__ = [
     "TextFile",
     "check_count",
     "check_options",
+    "coverage",
+    "for_text",
     "make_model",
     "read_texts",
     "sampling_config",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 _DEFAULT_EPOCHS = 50
+_SAMPLED_CHARACTERS = 200_000
 _DEFAULT_SIZES = {"rnn_size": 128, "rnn_layers": 2, "dim_embeddings": 100, "max_length": 40}
 _SAMPLING_NAMES = {"max_gen_length": "max_tokens", "min_gen_length": "min_tokens"}
 
@@ -113,6 +116,38 @@ def make_model(
             max_tokens=max_words,
             seed=seed,
         )
+
+
+def for_text(model: LanguageModel, *, single_text: bool | None) -> LanguageModel:
+    """Return a model as it goes on to learn separate texts, or one long text.
+
+    Args:
+        model: Where training begins.
+        single_text: What it is to learn; ``None``: the same kind as before.
+
+    Raises:
+        ConfigError: If it learned one long text and is to learn separate ones, which end.
+    """
+    if single_text is None or single_text == model.config.single_text:
+        return model
+    if model.config.single_text:
+        raise ConfigError(
+            "the present model learned one long text and cannot learn separate ones; pass "
+            "new_model=True to start anew, or single_text=True."
+        )
+    return replace(model, config=model.config.replace(single_text=True))
+
+
+def coverage(model: LanguageModel, corpus: Corpus) -> float:
+    """Return the share of a text's tokens that a model knows, of the first 200,000 or so."""
+    known = total = 0
+    for document in corpus.documents:
+        ids = model.tokenizer.encode(document[:_SAMPLED_CHARACTERS])
+        known += int((ids != 0).sum())
+        total += len(ids)
+        if total >= _SAMPLED_CHARACTERS:
+            break
+    return known / max(1, total)
 
 
 def sampling_config(values: Mapping[str, Any]) -> SamplingConfig:

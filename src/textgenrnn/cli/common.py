@@ -9,7 +9,10 @@ from types import FrameType
 
 from textgenrnn.errors import FileAccessError
 
-__all__ = ["interrupt_on_termination", "refuse_existing"]
+__all__ = ["DEFAULT_MODEL", "interrupt_on_termination", "model_path", "refuse_existing"]
+
+DEFAULT_MODEL = "en"
+"""The bundled model that is meant where none is named."""
 
 
 def interrupt_on_termination() -> None:
@@ -27,6 +30,15 @@ def interrupt_on_termination() -> None:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, interrupt)
+
+
+def model_path(name: str) -> Path:
+    """Return the path of a model file: the bundled one of that name, unless a file has it."""
+    from textgenrnn.pretrained import BASES, base_path
+
+    if name in BASES and not os.path.exists(name):  # noqa: PTH110 (never raises)
+        return base_path(name)
+    return Path(name)
 
 
 def refuse_existing(output: Path, *, force: bool) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from textgenrnn.cli.common import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from textgenrnn.generation import GenerationResult
 
@@ -33,7 +35,9 @@ _OPTION_NAMES = {
 
 
 def generate(
-    model: Annotated[Path, typer.Argument(help="Model file.", metavar="MODEL")],
+    model: Annotated[
+        str, typer.Argument(help="Model file, or `en` for the bundled one.", metavar="[MODEL]")
+    ] = DEFAULT_MODEL,
     *,
     n: Annotated[int, typer.Option("-n", "--number", help="Number of texts.")] = 10,
     temperature: Annotated[
@@ -78,14 +82,14 @@ def generate(
 ) -> None:
     """Write texts with a model."""
     from textgenrnn.api import textgenrnn
-    from textgenrnn.cli.common import refuse_existing
+    from textgenrnn.cli.common import model_path, refuse_existing
     from textgenrnn.config import reworded
     from textgenrnn.storage import atomic_write, check_writable
 
     if output is not None:
         refuse_existing(output, force=force)
         check_writable(output)
-    textgen = textgenrnn(model)
+    textgen = textgenrnn(model_path(model))
 
     def render(result: GenerationResult) -> str:
         if not as_json:

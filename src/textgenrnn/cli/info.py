@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from textgenrnn.cli.common import DEFAULT_MODEL
 
 __all__ = ["info"]
 
 
 def info(
-    model: Annotated[Path, typer.Argument(help="Model file.", metavar="MODEL")],
+    model: Annotated[
+        str, typer.Argument(help="Model file, or `en` for the bundled one.", metavar="[MODEL]")
+    ] = DEFAULT_MODEL,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
 ) -> None:
     """Show what a model file holds and how it was trained."""
+    from textgenrnn.cli.common import model_path
     from textgenrnn.network.parameters import count_parameters
     from textgenrnn.storage import load_model
     from textgenrnn.tokenizers import META_TOKEN
 
-    loaded = load_model(model)
+    path = model_path(model)
+    loaded = load_model(path)
     config, training = loaded.config, loaded.training
     characters = [token for token in loaded.tokenizer.vocabulary.tokens if token != META_TOKEN]
     if as_json:
         values: dict[str, Any] = {
-            "file": str(model),
-            "size_bytes": model.stat().st_size,
+            "file": str(path),
+            "size_bytes": path.stat().st_size,
             "parameters": count_parameters(config),
             "config": config.to_dict(),
             "characters": "".join(characters),
@@ -38,7 +43,7 @@ def info(
         return
     layers = "1 layer" if config.num_layers == 1 else f"{config.num_layers} layers"
     rows = [
-        ("file", f"{model} ({model.stat().st_size / 1e6:.1f} MB)"),
+        ("file", f"{model} ({path.stat().st_size / 1e6:.1f} MB)"),
         (
             "network",
             f"{config.form}, {layers} of {config.hidden_size} LSTM cells"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+from textgenrnn.cli.common import DEFAULT_MODEL
 
 __all__ = ["train"]
 
@@ -48,9 +50,17 @@ def train(
     single_text: Annotated[
         bool, typer.Option("--single-text", help="The file is one long text, such as a book.")
     ] = False,
-    new: Annotated[bool, typer.Option("--new", help="Start from nothing.")] = False,
+    new: Annotated[
+        bool,
+        typer.Option(
+            "--new",
+            help="Start from nothing, not from the bundled English model, which is what happens to "
+            "texts whose characters it knows.",
+        ),
+    ] = False,
     start: Annotated[
-        Path | None, typer.Option("--from", help="Model file to go on from.", metavar="MODEL")
+        str | None,
+        typer.Option("--from", help="Model file to go on from, or `en`.", metavar="MODEL"),
     ] = None,
     header: Annotated[
         bool | None,
@@ -85,7 +95,7 @@ def train(
     Ctrl-C ends the training early and keeps the best model so far.
     """
     from textgenrnn.api import textgenrnn
-    from textgenrnn.cli.common import interrupt_on_termination, refuse_existing
+    from textgenrnn.cli.common import interrupt_on_termination, model_path, refuse_existing
     from textgenrnn.config import reworded
     from textgenrnn.errors import ConfigError
 
@@ -99,18 +109,25 @@ def train(
         )
     if hold_out is not None and not 0.0 <= hold_out <= 0.5:
         raise ConfigError(f"--hold-out must be in [0, 0.5], got {hold_out}.")
+    # The bundled model has a size of its own, and its own text is short.
+    shaped = cells is not None or layers is not None or single_text
+    new_model: bool | Literal["auto"] = "auto"
+    if start is not None:
+        new_model = False
+    elif new or shaped:
+        new_model = True
     refuse_existing(output, force=force)
     if minutes is None and epochs is None:
         minutes = _DEFAULT_MINUTES
     interrupt_on_termination()
     try:
-        textgen = textgenrnn(start)
+        textgen = textgenrnn(model_path(start or DEFAULT_MODEL))
         with reworded(_OPTION_NAMES):
             textgen.train_from_file(
                 file,
                 header=header,
                 encoding=encoding,
-                new_model=start is None,
+                new_model=new_model,
                 minutes=minutes,
                 num_epochs=epochs,
                 output=output,

@@ -33,6 +33,8 @@ from textgenrnn.tokenizers import PADDING_ID
 
 __all__ = ["WindowedDecoder", "WindowedState"]
 
+_FOLDED_BYTES = 8 * 2**20
+"""Largest size of the first layer's table."""
 _CHUNK_BYTES = 2_000_000
 """What rows that advance together may work on, about, so that it stays in the cache."""
 
@@ -103,8 +105,13 @@ class WindowedDecoder:
         self.tokenizer = model.tokenizer
         self.start_id = model.start_id
         self._embedding = parameters["embedding.weight"]
-        # All windows of a row read the same token, so its part of the gates is computed once.
+        # All windows of a row read the same token, so its part of the gates is needed once: looked
+        # up in a table while that is small enough.
         self._input_kernel = gates_for_tanh(parameters["rnn_1.kernel"])
+        self._table: FloatArray | None = None
+        if config.vocab_size * 4 * config.hidden_size * 4 <= _FOLDED_BYTES:
+            bias = gates_for_tanh(parameters["rnn_1.bias"])
+            self._table = self._embedding @ self._input_kernel + bias
         self._matrices = [gates_for_tanh(parameters["rnn_1.recurrent_kernel"])]
         for layer in range(2, config.num_layers + 1):
             names = (f"rnn_{layer}.kernel", f"rnn_{layer}.recurrent_kernel")
@@ -160,7 +167,10 @@ class WindowedDecoder:
         """Let all windows of the active rows read their row's token, (n,)."""
         n = len(token_ids)
         embedded = self._embedding[token_ids]  # (n, E)
-        gates = np.dot(embedded, self._input_kernel) + self._biases[0]  # (n, 4H)
+        if self._table is not None:
+            gates = self._table[token_ids]  # (n, 4H)
+        else:
+            gates = np.dot(embedded, self._input_kernel) + self._biases[0]
         for start in range(0, n, state.chunk):
             rows = slice(start, min(start + state.chunk, n))
             self._run_layers(state, rows, embedded[rows], gates[rows])

@@ -10,11 +10,11 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from textgenrnn.errors import ModelFileError
+from textgenrnn.storage.original_config import MODEL_NAMES
 from textgenrnn.text.files import StrPath, read_bytes
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
 
 _LATER_WEIGHTS = re.compile(r"(?s)(.*)_weights(?:_epoch_\d+|_saved)")
 _ORIGINAL_CLASSES = 465
+_ORIGINAL_VOCABULARY = Path(__file__).with_name("original_vocab.json")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def find_settings(path: StrPath, given: StrPath | None, embedded: str | None) ->
     if text is None:
         return Settings({}, origin)
     values = parse_object(text, origin)
-    if values and all(type(value) is int for value in values.values()):
+    if len(values) > len(MODEL_NAMES) and _is_numbering(values):
         raise ModelFileError(f"{origin} is a vocabulary, expected a configuration.")
     return Settings(values, origin)
 
@@ -116,8 +117,7 @@ def find_vocabulary(
     if text is not None:
         return VocabularyTokens(_tokens(parse_object(text, origin), origin), origin)
     if num_classes == _ORIGINAL_CLASSES:
-        file = resources.files("textgenrnn.storage").joinpath("original_vocab.json")
-        tokens = json.loads(file.read_text(encoding="utf-8"))
+        tokens = json.loads(_ORIGINAL_VOCABULARY.read_text(encoding="utf-8"))
         return VocabularyTokens(tokens, "the original's vocabulary", assumed=True)
     vocabulary, settings = companion_paths(path)
     also = "" if settings.exists() else f", nor does `{settings}`"
@@ -165,6 +165,12 @@ def _find(
         return read_bytes(file).decode("utf-8-sig"), f"the {what} `{file}`"
     except UnicodeDecodeError as error:
         raise ModelFileError(f"the {what} `{file}` is no JSON in UTF-8 ({error}).") from error
+
+
+def _is_numbering(values: dict[str, Any]) -> bool:
+    """Whether the values are the numbers from 1 on, as those of a vocabulary are."""
+    numbers = [value for value in values.values() if type(value) is int]
+    return sorted(numbers) == list(range(1, len(values) + 1))
 
 
 def _tokens(ids: dict[str, Any], origin: str) -> list[str]:

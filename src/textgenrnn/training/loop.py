@@ -29,7 +29,9 @@ from textgenrnn.training.threads import ThreadTuner
 
 __all__ = ["StopReason", "TrainResult", "train"]
 
-StopReason = Literal["epochs", "minutes", "early stop", "learned", "interrupted", "diverged"]
+StopReason = Literal[
+    "epochs", "minutes", "passes", "early stop", "learned", "interrupted", "diverged"
+]
 
 _VALIDATIONS = 20
 """Validations in a run, so that none costs more than a small share of the time."""
@@ -222,7 +224,7 @@ class _Run:
             for chunk in self.layout.chunks(self.rng):
                 progress = self._progress()
                 if self.deadline and progress >= 1.0:
-                    return "minutes"
+                    return "minutes" if self._time_progress() >= 1.0 else "passes"
                 before = time.perf_counter()
                 if not self._update(chunk, progress):
                     return "diverged"
@@ -250,9 +252,8 @@ class _Run:
 
     def _update(self, chunk: Chunk, progress: float) -> bool:
         """Make one step of the optimiser; False if the loss is not finite."""
-        rate = self.plan.learning_rate * learning_rate_factor(progress, self.model.config.form)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        factor = learning_rate_factor(progress, self.model.config.form)
+        self.optimizer.learning_rate = self.plan.learning_rate * factor
         inputs = chunk.inputs
         if self.window is None:  # windows hold enough of id 0
             unknown = self.rng.random(inputs.shape, np.float32) < _UNKNOWN_SHARE
@@ -266,7 +267,7 @@ class _Run:
         targets = torch.from_numpy(chunk.targets).flatten()
         loss = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=PADDING_ID)
         value = loss.item()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
         if not math.isfinite(value + norm.item()):
@@ -283,12 +284,17 @@ class _Run:
         return True
 
     def _progress(self) -> float:
-        if self.deadline is not None:
-            end = self.deadline - _RESERVE_S - self.validation_s
-            total = max(1e-3, end - self.training_started)
-            return (time.perf_counter() - self.training_started) / total
-        assert self.config.num_epochs is not None
-        return self.tokens / (self.config.num_epochs * self.layout.num_targets)
+        """Return the share of the run that is over, by time or by passes, whichever is further."""
+        passes = self.plan.max_passes or self.config.num_epochs
+        by_passes = self.tokens / (passes * self.layout.num_targets) if passes else 0.0
+        return max(self._time_progress(), by_passes)
+
+    def _time_progress(self) -> float:
+        if self.deadline is None:
+            return 0.0
+        end = self.deadline - _RESERVE_S - self.validation_s
+        total = max(1e-3, end - self.training_started)
+        return (time.perf_counter() - self.training_started) / total
 
     def _next_validation(self) -> float:
         """Return the progress at which to validate next."""
@@ -332,10 +338,9 @@ class _Run:
         elapsed = now - self.started
         training = now - self.training_started
         progress = min(1.0, self._progress())
+        remaining = training * (1.0 - progress) / progress if progress else math.inf
         if self.deadline is not None:
-            remaining = max(0.0, self.deadline - now)
-        else:
-            remaining = training * (1.0 - progress) / progress if progress else math.inf
+            remaining = min(remaining, max(0.0, self.deadline - now))
         return Status(
             progress=progress,
             epoch=self.epoch,

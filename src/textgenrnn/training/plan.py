@@ -27,6 +27,10 @@ _WINDOWS_PER_CHUNK = 128
 _PEAK_RATE_OF_WINDOWS = 4e-3
 _PEAK_RATE = 1e-2
 _PEAK_RATE_OF_TRAINED = 2.5e-3
+_WANTED_UPDATES_OF_TRAINED = 150
+_FEWEST_PASSES_OF_TRAINED = 2.0
+_FEWEST_TOKENS_OF_TRAINED = 20_000
+"""A trained model adapts within two passes, or 20,000 tokens; after that it learns by heart."""
 
 _SIZES = (
     # tokens of text, minutes, cells: the first row whose limits both hold
@@ -65,6 +69,7 @@ class Plan:
         weight_decay: Of the matrices.
         dropout: Share of the output layer's inputs that are silenced.
         dtype: Number format of the products.
+        max_passes: Passes after which a run by time ends early; ``None``: never.
         notes: What the user should know, one sentence each.
     """
 
@@ -77,6 +82,7 @@ class Plan:
     weight_decay: float
     dropout: float
     dtype: torch.dtype
+    max_passes: float | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -130,6 +136,7 @@ def plan_training(text: EncodedText, model: ModelConfig, config: TrainConfig, *,
     seq_len = config.seq_len or (_SEQ_LEN_STREAM if text.single_text else _SEQ_LEN_DOCUMENTS)
     rows = config.batch_size
     windowed = model.form == "windowed"
+    max_passes = max(_FEWEST_PASSES_OF_TRAINED, _FEWEST_TOKENS_OF_TRAINED / targets)
     if windowed:
         # The original's recipe: Adam without decay, as many windows as asked for.
         rows, seq_len = rows or _WINDOWS_PER_CHUNK, model.context_length
@@ -138,7 +145,8 @@ def plan_training(text: EncodedText, model: ModelConfig, config: TrainConfig, *,
     else:
         # Small texts get small chunks: many updates matter more than full matrices.
         tokens = _TOKENS_PER_CHUNK
-        wanted = targets * (config.num_epochs or _PASSES_OF_MINUTES) / _WANTED_UPDATES
+        passes = config.num_epochs or (_PASSES_OF_MINUTES if new else max_passes)
+        wanted = targets * passes / (_WANTED_UPDATES if new else _WANTED_UPDATES_OF_TRAINED)
         while tokens > max(wanted, _FEWEST_TOKENS_PER_CHUNK):
             tokens //= 2
         seq_len = min(seq_len, max(tokens, _SEQ_LEN_STREAM))
@@ -149,7 +157,7 @@ def plan_training(text: EncodedText, model: ModelConfig, config: TrainConfig, *,
         rate = _PEAK_RATE if new else _PEAK_RATE_OF_TRAINED
     dropout = config.dropout
     if dropout is None:
-        dropout = 0.0 if windowed else _plan_dropout(text, config)
+        dropout = 0.0 if windowed or not new else _plan_dropout(text, config)
     return Plan(
         model=model,
         num_targets=targets,
@@ -160,6 +168,7 @@ def plan_training(text: EncodedText, model: ModelConfig, config: TrainConfig, *,
         weight_decay=0.0 if windowed else config.weight_decay,
         dropout=dropout,
         dtype=matrix_arithmetic(config.precision, model.hidden_size),
+        max_passes=None if new or config.minutes is None else max_passes,
         notes=tuple(_notes(text, config, windowed=windowed, seq_len=seq_len)),
     )
 

@@ -7,6 +7,7 @@ import math
 import torch
 
 from textgenrnn.config import Form
+from textgenrnn.training.adamw import AdamW
 from textgenrnn.training.modules import Network
 
 __all__ = ["learning_rate_factor", "make_optimizer", "matrix_arithmetic"]
@@ -42,19 +43,13 @@ def learning_rate_factor(progress: float, form: Form = "recurrent") -> float:
     return _FINAL_FACTOR + (1.0 - _FINAL_FACTOR) * 0.5 * (1.0 + math.cos(math.pi * rest))
 
 
-def make_optimizer(
-    network: Network, *, learning_rate: float, weight_decay: float
-) -> torch.optim.AdamW:
+def make_optimizer(network: Network, *, learning_rate: float, weight_decay: float) -> AdamW:
     """Return AdamW with decay on the matrices alone: not on embeddings, biases and attention."""
     decayed: list[torch.nn.Parameter] = []
     plain: list[torch.nn.Parameter] = []
     for name, parameter in network.named_parameters():
         (decayed if name.endswith("kernel") else plain).append(parameter)
-    groups = [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.99), fused=True)
+    return AdamW(decayed, plain, learning_rate=learning_rate, weight_decay=weight_decay)
 
 
 def matrix_arithmetic(precision: str, hidden_size: int) -> torch.dtype:

@@ -85,8 +85,7 @@ def run_session(
         print(corpus.report.describe(), flush=True)
         if not corpus.single_text:
             print(f"{len(corpus.documents):,} texts collected.", flush=True)
-        if new:
-            print(_describe_new(model), flush=True)
+        print(_describe_start(model, new=new), flush=True)
     with Interrupts() as interrupts:
         result = train(
             model,
@@ -147,12 +146,13 @@ def _short_samples(model: LanguageModel) -> list[str]:
     return lines[:_MOST_SAMPLE_LINES]
 
 
-def _describe_new(model: LanguageModel) -> str:
-    """Return one line on a model that is about to learn its first text."""
+def _describe_start(model: LanguageModel, *, new: bool) -> str:
+    """Return one line on a model that is about to learn a text."""
     config = model.config
+    start = "Training new model" if new else "Going on from a trained model"
     kind = "Bidirectional LSTMs" if config.bidirectional else "LSTMs"
     return (
-        f"Training new model w/ {config.num_layers}-layer, {config.hidden_size}-cell {kind} "
+        f"{start} w/ {config.num_layers}-layer, {config.hidden_size}-cell {kind} "
         f"({count_parameters(config):,} parameters, {config.vocab_size - 2:,} characters)"
     )
 
@@ -162,6 +162,7 @@ def _describe(result: TrainResult) -> str:
     endings = {
         "early stop": "it had stopped getting better on the held-out text",
         "learned": "it knows the text by heart",
+        "passes": "more passes would only learn the text by heart",
         "interrupted": "interrupted; the best model so far is kept",
         "diverged": "the loss was no longer finite; try a lower learning_rate",
     }
