@@ -342,6 +342,15 @@ def test_minutes_count_from_the_callers_start(monkeypatch: pytest.MonkeyPatch) -
     assert result.seconds == pytest.approx(30, abs=1)
 
 
+def test_a_trained_model_ends_after_its_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("textgenrnn.training.plan._FEWEST_TOKENS_OF_TRAINED", 0)
+    trained = learn(num_epochs=1).model
+    result = train(trained, DOCUMENTS, config(minutes=5, held_out=0.0), new=False)
+    assert result.reason == "passes"
+    assert result.tokens >= 4 * result.plan.num_targets
+    assert result.tokens < 5 * result.plan.num_targets
+
+
 def test_hardly_any_time_still_gives_a_model() -> None:
     result = learn(minutes=1e-6)
     assert result.reason == "minutes"

@@ -120,3 +120,18 @@ def test_more_passes_get_more_dropout(
     # So little that nothing is held out: to be known by heart.
     assert make_plan(["abcdefgh"] * 4, **settings).dropout == 0.1
     assert make_plan(["abcdefgh"], single_text=True, **settings).dropout == 0.1
+
+
+def test_a_trained_model_stops_before_it_learns_by_heart(make_plan: MakePlan) -> None:
+    titles = ["How to learn the alphabet"] * 4000
+    assert make_plan(titles, new=False, minutes=3.0).max_passes == 4
+    assert make_plan(titles[:4], new=False, minutes=3.0).max_passes > 100  # 20,000 characters
+    assert make_plan(titles, new=True, minutes=3.0).max_passes is None
+    assert make_plan(titles, new=False, num_epochs=9).max_passes is None
+
+
+def test_a_trained_model_needs_dropout_for_many_passes_only(make_plan: MakePlan) -> None:
+    titles = ["How to learn the alphabet"] * 4000
+    assert make_plan(titles, new=False, num_epochs=1).dropout == 0.0
+    assert make_plan(titles, new=False, num_epochs=9).dropout == 0.2
+    assert make_plan(titles, new=False, minutes=3.0).dropout == 0.2

@@ -28,9 +28,11 @@ _PEAK_RATE_OF_WINDOWS = 4e-3
 _PEAK_RATE = 1e-2
 _PEAK_RATE_OF_TRAINED = 2.5e-3
 _WANTED_UPDATES_OF_TRAINED = 150
-_FEWEST_PASSES_OF_TRAINED = 2.0
+_FEWEST_PASSES_OF_TRAINED = 4.0
 _FEWEST_TOKENS_OF_TRAINED = 20_000
-"""A trained model adapts within two passes, or 20,000 tokens; after that it learns by heart."""
+"""A trained model adapts within four passes, or 20,000 tokens; after that it learns by heart."""
+_DROPOUT_OF_TRAINED = 0.2
+_PASSES_WITHOUT_DROPOUT = 2
 
 _SIZES = (
     # tokens of text, minutes, cells: the first row whose limits both hold
@@ -111,12 +113,15 @@ def plan_size(num_tokens: int, minutes: float) -> dict[str, int | bool]:
     }
 
 
-def _plan_dropout(text: EncodedText, config: TrainConfig) -> float:
+def _plan_dropout(text: EncodedText, config: TrainConfig, *, new: bool) -> float:
     """Choose the dropout: the more passes, the more it takes not to learn by heart."""
     if not is_worth_splitting(
         text.num_targets if text.single_text else text.num_documents, single_text=text.single_text
     ):
         return _DROPOUT_OF_FEW
+    if not new:
+        few = config.num_epochs is not None and config.num_epochs <= _PASSES_WITHOUT_DROPOUT
+        return 0.0 if few else _DROPOUT_OF_TRAINED
     passes: float = config.num_epochs or 0
     if config.minutes is not None:
         passes = 60 * config.minutes * _ASSUMED_TOKENS_PER_S / text.num_targets
@@ -157,7 +162,7 @@ def plan_training(text: EncodedText, model: ModelConfig, config: TrainConfig, *,
         rate = _PEAK_RATE if new else _PEAK_RATE_OF_TRAINED
     dropout = config.dropout
     if dropout is None:
-        dropout = 0.0 if windowed or not new else _plan_dropout(text, config)
+        dropout = 0.0 if windowed else _plan_dropout(text, config, new=new)
     return Plan(
         model=model,
         num_targets=targets,
