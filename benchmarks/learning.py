@@ -22,7 +22,7 @@ from textgenrnn import textgenrnn
 
 def score(arguments: argparse.Namespace, seed: int) -> tuple[float, float]:
     """Return nats per held-out character and the seconds that the call took."""
-    textgen = textgenrnn()
+    textgen = textgenrnn(pretrained=None)
     text = arguments.file.read_text(encoding="utf-8")
     texts = [text] if arguments.single_text else text.splitlines()
     with contextlib.redirect_stdout(io.StringIO()) if arguments.quiet else contextlib.nullcontext():

@@ -109,8 +109,8 @@ def train(
         )
     if hold_out is not None and not 0.0 <= hold_out <= 0.5:
         raise ConfigError(f"--hold-out must be in [0, 0.5], got {hold_out}.")
-    # The bundled model has a size of its own, and its own text is short.
-    shaped = cells is not None or layers is not None or single_text
+    # The bundled model has a size of its own.
+    shaped = cells is not None or layers is not None
     new_model: bool | Literal["auto"] = "auto"
     if start is not None:
         new_model = False
