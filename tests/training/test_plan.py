@@ -17,12 +17,19 @@ def make_plan(make_model: Callable[..., LanguageModel]) -> MakePlan:
     model = make_model()
 
     def make(
-        documents: list[str], *, single_text: bool = False, new: bool = True, **settings: Any
+        documents: list[str],
+        *,
+        single_text: bool = False,
+        new: bool = True,
+        distance: float = 0.0,
+        **settings: Any,
     ) -> Plan:
         if "num_epochs" not in settings:
             settings["minutes"] = 1.0
         text = encode_documents(documents, model.tokenizer, single_text=single_text)
-        return plan_training(text, model.config, TrainConfig(**settings), new=new)
+        return plan_training(
+            text, model.config, TrainConfig(**settings), new=new, distance=distance
+        )
 
     return make
 
@@ -57,8 +64,12 @@ def test_little_text_gets_small_chunks(
 
 
 def test_a_trained_model_gets_a_lower_rate(make_plan: MakePlan) -> None:
-    rates = [make_plan(["abcdefgh" * 500] * 20, new=new).learning_rate for new in (True, False)]
-    assert rates[1] < rates[0]
+    documents = ["abcdefgh" * 500] * 20
+    new, near, far = (
+        make_plan(documents, new=new, distance=distance).learning_rate
+        for new, distance in ((True, 0.0), (False, 0.0), (False, 1.0))
+    )
+    assert near < far < new
 
 
 def test_few_updates_are_noted(make_plan: MakePlan) -> None:
@@ -124,7 +135,8 @@ def test_more_passes_get_more_dropout(
 
 def test_a_trained_model_stops_before_it_learns_by_heart(make_plan: MakePlan) -> None:
     titles = ["How to learn the alphabet"] * 4000
-    assert make_plan(titles, new=False, minutes=3.0).max_passes == 4
+    assert make_plan(titles, new=False, minutes=3.0).max_passes == pytest.approx(4)
+    assert make_plan(titles, new=False, minutes=3.0, distance=1.0).max_passes == pytest.approx(8)
     assert make_plan(titles[:4], new=False, minutes=3.0).max_passes > 100  # 20,000 characters
     assert make_plan(titles, new=True, minutes=3.0).max_passes is None
     assert make_plan(titles, new=False, num_epochs=9).max_passes is None
@@ -133,5 +145,5 @@ def test_a_trained_model_stops_before_it_learns_by_heart(make_plan: MakePlan) ->
 def test_a_trained_model_needs_dropout_for_many_passes_only(make_plan: MakePlan) -> None:
     titles = ["How to learn the alphabet"] * 4000
     assert make_plan(titles, new=False, num_epochs=1).dropout == 0.0
-    assert make_plan(titles, new=False, num_epochs=9).dropout == 0.2
-    assert make_plan(titles, new=False, minutes=3.0).dropout == 0.2
+    assert make_plan(titles, new=False, num_epochs=9).dropout == pytest.approx(0.2)
+    assert make_plan(titles, new=False, minutes=3.0, distance=1.0).dropout == pytest.approx(0.3)

@@ -26,6 +26,7 @@ from textgenrnn.training.observer import Observer, Status
 from textgenrnn.training.plan import Plan, plan_training
 from textgenrnn.training.recipe import learning_rate_factor, make_optimizer
 from textgenrnn.training.threads import ThreadTuner
+from textgenrnn.training.transfer import distance_from_learned
 
 __all__ = ["StopReason", "TrainResult", "train"]
 
@@ -167,7 +168,14 @@ class _Run:
             encoded = encode_documents(held_out, model.tokenizer, single_text=single_text)
             if encoded.num_targets:
                 self.held_out = held_out_chunks(encoded, text.token_ids[1:-1], window=self.window)
-        self.plan = plan_training(text, model.config, config, new=new)
+        compared = not new and self.window is None
+        self.plan = plan_training(
+            text,
+            model.config,
+            config,
+            new=new,
+            distance=distance_from_learned(model, text) if compared else 0.0,
+        )
         self.network = make_network(
             model.config, model.parameters, dropout=self.plan.dropout, dtype=self.plan.dtype
         )

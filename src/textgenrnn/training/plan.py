@@ -26,12 +26,13 @@ _PASSES_OF_MINUTES = 16
 _WINDOWS_PER_CHUNK = 128
 _PEAK_RATE_OF_WINDOWS = 4e-3
 _PEAK_RATE = 1e-2
-_PEAK_RATE_OF_TRAINED = 1.5e-3
+_PEAK_RATES_OF_TRAINED = (6e-4, 2.5e-3)
+"""For text like what the model learned, and for text unlike it."""
 _WANTED_UPDATES_OF_TRAINED = 100
-_FEWEST_PASSES_OF_TRAINED = 4.0
+_PASSES_OF_TRAINED = (4.0, 8.0)
 _FEWEST_TOKENS_OF_TRAINED = 20_000
-"""A trained model adapts within four passes, or 20,000 tokens; after that it learns by heart."""
-_DROPOUT_OF_TRAINED = 0.2
+"""A trained model adapts within so many passes, or 20,000 tokens; then it learns by heart."""
+_DROPOUTS_OF_TRAINED = (0.2, 0.3)
 _PASSES_WITHOUT_DROPOUT = 2
 
 _SIZES = (
@@ -113,7 +114,7 @@ def plan_size(num_tokens: int, minutes: float) -> dict[str, int | bool]:
     }
 
 
-def _plan_dropout(text: EncodedText, config: TrainConfig, *, new: bool) -> float:
+def _plan_dropout(text: EncodedText, config: TrainConfig, *, new: bool, distance: float) -> float:
     """Choose the dropout: the more passes, the more it takes not to learn by heart."""
     if not is_worth_splitting(
         text.num_targets if text.single_text else text.num_documents, single_text=text.single_text
@@ -121,14 +122,21 @@ def _plan_dropout(text: EncodedText, config: TrainConfig, *, new: bool) -> float
         return _DROPOUT_OF_FEW
     if not new:
         few = config.num_epochs is not None and config.num_epochs <= _PASSES_WITHOUT_DROPOUT
-        return 0.0 if few else _DROPOUT_OF_TRAINED
+        return 0.0 if few else _between(_DROPOUTS_OF_TRAINED, distance)
     passes: float = config.num_epochs or 0
     if config.minutes is not None:
         passes = 60 * config.minutes * _ASSUMED_TOKENS_PER_S / text.num_targets
     return next(dropout for limit, dropout in _DROPOUTS if passes <= limit)
 
 
-def plan_training(text: EncodedText, model: ModelConfig, config: TrainConfig, *, new: bool) -> Plan:
+def plan_training(
+    text: EncodedText,
+    model: ModelConfig,
+    config: TrainConfig,
+    *,
+    new: bool,
+    distance: float = 0.0,
+) -> Plan:
     """Settle everything that the configuration left open.
 
     Args:
@@ -136,12 +144,13 @@ def plan_training(text: EncodedText, model: ModelConfig, config: TrainConfig, *,
         model: The network's configuration.
         config: The caller's wishes.
         new: Whether the network starts from nothing; a trained one gets a lower rate.
+        distance: How unlike its own text a trained one finds this one, in [0, 1].
     """
     targets = text.num_targets
     seq_len = config.seq_len or (_SEQ_LEN_STREAM if text.single_text else _SEQ_LEN_DOCUMENTS)
     rows = config.batch_size
     windowed = model.form == "windowed"
-    max_passes = max(_FEWEST_PASSES_OF_TRAINED, _FEWEST_TOKENS_OF_TRAINED / targets)
+    max_passes = max(_between(_PASSES_OF_TRAINED, distance), _FEWEST_TOKENS_OF_TRAINED / targets)
     if windowed:
         # The original's recipe: Adam without decay, as many windows as asked for.
         rows, seq_len = rows or _WINDOWS_PER_CHUNK, model.context_length
@@ -159,10 +168,10 @@ def plan_training(text: EncodedText, model: ModelConfig, config: TrainConfig, *,
     if rate is None and windowed:
         rate = _PEAK_RATE_OF_WINDOWS
     elif rate is None:
-        rate = _PEAK_RATE if new else _PEAK_RATE_OF_TRAINED
+        rate = _PEAK_RATE if new else _between(_PEAK_RATES_OF_TRAINED, distance)
     dropout = config.dropout
     if dropout is None:
-        dropout = 0.0 if windowed else _plan_dropout(text, config, new=new)
+        dropout = 0.0 if windowed else _plan_dropout(text, config, new=new, distance=distance)
     return Plan(
         model=model,
         num_targets=targets,
@@ -176,6 +185,12 @@ def plan_training(text: EncodedText, model: ModelConfig, config: TrainConfig, *,
         max_passes=None if new or config.minutes is None else max_passes,
         notes=tuple(_notes(text, config, windowed=windowed, seq_len=seq_len)),
     )
+
+
+def _between(ends: tuple[float, float], share: float) -> float:
+    """Return the value at a share of the way from one end to the other, by equal factors."""
+    near, far = ends
+    return float(near * (far / near) ** share)
 
 
 def _notes(
