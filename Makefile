@@ -28,7 +28,7 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(FOR_USE) ## Train on 6,000 cities for a minute, then invent ten
-	$(VENV)/bin/textgenrnn train datasets/cities.txt --minutes 1 --output demo.safetensors --force
+	$(VENV)/bin/textgenrnn train datasets/cities.txt --new --minutes 1 --output demo.safetensors --force
 	$(VENV)/bin/textgenrnn generate demo.safetensors -n 10 --temperature 0.7
 
 test: $(FOR_DEVELOPMENT) ## Run the tests
