@@ -7,9 +7,9 @@ characters that each gives, the network's shape and the recipe, and the files to
 minutes the output folder gets ``checkpoint.pt`` (the same command resumes from it), a line in
 ``log.jsonl`` and ``model.safetensors`` in half precision.
 
-A file is read through before any of it comes again, so its passes follow from its share. The
-schedule follows the clock, so that the rate has come down when the time is over; time during which
-the process was stopped counts as well.
+A file is read through before any of it comes again (a resumed run begins it anew in another order),
+so its passes follow from its share. The schedule follows the clock, so that the rate has come down
+when the time is over; time during which the process was stopped counts as well.
 """
 
 from __future__ import annotations
@@ -122,8 +122,7 @@ class Pretraining:
             learning_rate=config["learning_rate"],
             weight_decay=config["weight_decay"],
         )
-        self.progress = {"spent_s": 0.0, "seen": 0, "updates": 0, "rounds": 0}
-        self.loss = 0.0
+        self.progress = {"spent_s": 0.0, "seen": 0, "updates": 0, "rounds": 0, "loss": 0.0}
         self.checkpoint = output / "checkpoint.pt"
         if self.checkpoint.exists():
             self.resume()
@@ -188,7 +187,8 @@ class Pretraining:
         self.optimizer.step()
         self.progress["updates"] += 1
         self.progress["seen"] += chunk.num_targets
-        self.loss += max(0.005, 1 / self.progress["updates"]) * (loss.item() - self.loss)
+        weight = max(0.005, 1 / self.progress["updates"])
+        self.progress["loss"] += weight * (loss.item() - self.progress["loss"])
         return state
 
     def log(self) -> None:
@@ -201,7 +201,7 @@ class Pretraining:
             "minutes": round(self.progress["spent_s"] / 60, 2),
             "characters": self.progress["seen"],
             "updates": self.progress["updates"],
-            "train_loss": round(self.loss, 4),
+            "train_loss": round(self.progress["loss"], 4),
             "nats_per_character": scores,
         }
         print(json.dumps(record), flush=True)

@@ -323,7 +323,7 @@ class SamplingConfig(_Config):
     repetition_window: int = 64
     """How many of the last tokens count as recent."""
     min_tokens: int = 0
-    """Tokens of the text, prefix included, before it may end."""
+    """Tokens of the text, prefix included, before the model may end it; stop strings may."""
     max_tokens: int = 300
     """Most tokens of the text, prefix included; a longer prefix comes back as it is."""
     stop: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from textgenrnn.cli.common import DEFAULT_MODEL
 from textgenrnn.config import SamplingConfig
 from textgenrnn.errors import ConfigError
 from textgenrnn.generation import generate, make_decoder
@@ -29,6 +30,11 @@ def test_it_writes_different_texts_that_end() -> None:
     results = generate(make_decoder(load_base(DEFAULT_BASE)), 20, sampling=sampling)
     assert len({result.text for result in results}) >= 18
     assert sum(result.finish_reason == "end" for result in results) >= 15
+
+
+def test_the_command_line_means_the_same_one() -> None:
+    # It has the name in a place of its own, so that its help need not import the models.
+    assert DEFAULT_MODEL == DEFAULT_BASE
 
 
 def test_it_is_loaded_once() -> None:
